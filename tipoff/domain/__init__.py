@@ -1,0 +1,1 @@
+"""Matches, fixtures and forecasts: frozen values and their rules, standard library only."""

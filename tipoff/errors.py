@@ -1,0 +1,52 @@
+"""Every error Tipoff raises on purpose.
+
+    TipoffError
+    ├── InputError            what a person typed or a file holds is wrong; says what, where, what to do
+    │   ├── ModelFileError    a model file is damaged, foreign or from another version
+    │   └── LeakError         a backtest too good to be true
+    ├── UpstreamError
+    │   ├── TransientUpstreamError    worth another try: 429, 5xx, connection trouble, a body cut short
+    │   └── TerminalUpstreamError     asking again would get the same answer
+    └── StorageError          the database cannot be reached, started or brought to the schema
+        └── ConflictError     somebody else wrote first (compare-and-swap lost)
+"""
+
+
+class TipoffError(Exception):
+    """The root: catching it catches everything Tipoff raises on purpose."""
+
+
+class InputError(TipoffError):
+    """What a person typed, or a file holds, is wrong."""
+
+
+class ModelFileError(InputError):
+    """A model file is damaged, foreign or from another version."""
+
+
+class LeakError(InputError):
+    """A backtest scored better than honest forecasts can."""
+
+
+class UpstreamError(TipoffError):
+    """The league's server could not be read."""
+
+
+class TransientUpstreamError(UpstreamError):
+    """The league's server failed in a way that may pass; `retry_after` is in seconds where it was told."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class TerminalUpstreamError(UpstreamError):
+    """The league's server refused; asking again would get the same answer."""
+
+
+class StorageError(TipoffError):
+    """The database cannot be reached, started or brought to the schema."""
+
+
+class ConflictError(StorageError):
+    """Somebody else wrote the same row first."""

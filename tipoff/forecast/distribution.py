@@ -1,0 +1,132 @@
+"""From a margin and a total to both scores: one joint distribution, and every market read from it.
+
+The total T and, given T, the margin M are Gaussians binned to the integers of the right parity; a draw
+cannot stand, so within each total the tied mass goes to the two sides in proportion.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from tipoff.errors import InputError
+
+F64 = NDArray[np.float64]
+MAX_TOTAL = 500
+"""totals above that many points are not modelled"""
+
+
+def win_probability(margin_mean: F64, margin_sd: F64) -> F64:
+    """P(side A wins), element by element, ties resolved in proportion.
+
+    Odd totals cannot tie; even ones leave out the margins that round to 0. Both are equally likely to
+    within 1e-9 for the spreads of this game.
+    """
+    odd = ndtr(margin_mean / margin_sd)
+    above, below = ndtr((margin_mean - 1) / margin_sd), ndtr((-1 - margin_mean) / margin_sd)
+    both = above + below
+    even = np.where(both > 0, above / np.where(both > 0, both, 1), margin_mean > 0)
+    return np.asarray(0.5 * odd + 0.5 * even)
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A market at a line: probabilities that it is beaten, met exactly (a push) and missed; they sum to 1."""
+
+    over: float
+    push: float
+    under: float
+
+    @property
+    def fair_over(self) -> float:
+        """Fair decimal odds of over, a push returning the stake; infinite where it cannot happen."""
+        return np.inf if self.over == 0 else (self.over + self.under) / self.over
+
+    @property
+    def fair_under(self) -> float:
+        """Fair decimal odds of under, a push returning the stake."""
+        return np.inf if self.under == 0 else (self.over + self.under) / self.under
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoreDistribution:
+    """The forecast of one match: Gaussian margin (A - B) and total (A + B), in points."""
+
+    margin_mean: float
+    margin_sd: float
+    total_mean: float
+    total_sd: float
+
+    def __post_init__(self) -> None:
+        values = (self.margin_mean, self.margin_sd, self.total_mean, self.total_sd)
+        if not all(np.isfinite(values)) or self.margin_sd <= 0 or self.total_sd <= 0:
+            raise InputError(f"a forecast needs finite means and positive deviations, got {values}")
+
+    @property
+    def p_a(self) -> float:
+        """P(side A wins)."""
+        return float(win_probability(np.array(self.margin_mean), np.array(self.margin_sd)))
+
+    @property
+    def mean_a(self) -> float:
+        """Expected points of side A."""
+        return (self.total_mean + self.margin_mean) / 2
+
+    @property
+    def mean_b(self) -> float:
+        """Expected points of side B."""
+        return (self.total_mean - self.margin_mean) / 2
+
+    def total_interval(self, coverage: float = 0.8) -> tuple[float, float]:
+        """The central interval of the total, in points."""
+        half = float(ndtri(0.5 + coverage / 2)) * self.total_sd
+        return self.total_mean - half, self.total_mean + half
+
+    @functools.cached_property
+    def joint(self) -> F64:
+        """Shape (n, n): P(A = a, B = b); zero on the diagonal, sums to 1."""
+        totals = np.arange(1, MAX_TOTAL + 1)
+        mass = ndtr((totals + 0.5 - self.total_mean) / self.total_sd) - ndtr(
+            (totals - 0.5 - self.total_mean) / self.total_sd
+        )
+        keep = mass > 1e-12
+        joint = np.zeros((MAX_TOTAL + 1, MAX_TOTAL + 1))
+        for total, weight in zip(totals[keep], mass[keep], strict=True):
+            margins = np.arange(-total, total + 1, 2)
+            cells = ndtr((margins + 1 - self.margin_mean) / self.margin_sd) - ndtr(
+                (margins - 1 - self.margin_mean) / self.margin_sd
+            )
+            cells[margins == 0] = 0.0
+            if cells.sum() > 0:
+                joint[(total + margins) // 2, (total - margins) // 2] = weight * cells / cells.sum()
+        size = int(np.max(np.nonzero(joint.any(axis=0) | joint.any(axis=1)))) + 1 if joint.any() else 0
+        if size == 0:
+            raise InputError(f"the forecast {self} lies outside the scores that can happen")
+        return np.asarray(joint[:size, :size] / joint.sum())
+
+    def total(self, line: float) -> Line:
+        """Total points over or under `line`."""
+        a, b = np.indices(self.joint.shape)
+        return self._line(a + b, line)
+
+    def spread(self, handicap: float) -> Line:
+        """Side A with `handicap` points added to its score; over means that A covers."""
+        a, b = np.indices(self.joint.shape)
+        return self._line(a - b, -handicap)
+
+    def team_total(self, side: str, line: float) -> Line:
+        """Points of side "a" or "b" over or under `line`."""
+        if side not in ("a", "b"):
+            raise InputError(f"a side is 'a' or 'b', got {side!r}")
+        return self._line(np.indices(self.joint.shape)[0 if side == "a" else 1], line)
+
+    def _line(self, values: NDArray[np.signedinteger], line: float) -> Line:
+        if not np.isfinite(line) or line * 2 != round(line * 2):
+            raise InputError(f"a line is a whole or a half number of points, got {line!r}")
+        over = float(self.joint[values > line].sum())
+        push = float(self.joint[values == line].sum())
+        return Line(over, push, max(0.0, 1.0 - over - push))

@@ -1,0 +1,1 @@
+"""Where matches come from: one MatchSource protocol, three sources, raw payloads kept verbatim."""
