@@ -1,14 +1,14 @@
 """Every error Tipoff raises on purpose.
 
-    TipoffError
-    ├── InputError            what a person typed or a file holds is wrong; says what, where, what to do
-    │   ├── ModelFileError    a model file is damaged, foreign or from another version
-    │   └── LeakError         a backtest too good to be true
-    ├── UpstreamError
-    │   ├── TransientUpstreamError    worth another try: 429, 5xx, connection trouble, a body cut short
-    │   └── TerminalUpstreamError     asking again would get the same answer
-    └── StorageError          the database cannot be reached, started or brought to the schema
-        └── ConflictError     somebody else wrote first (compare-and-swap lost)
+TipoffError
+├── InputError            what a person typed or a file holds is wrong; says what, where, what to do
+│   ├── ModelFileError    a model file is damaged, foreign or from another version
+│   └── LeakError         a backtest too good to be true
+├── UpstreamError
+│   ├── TransientUpstreamError    worth another try: 429, 5xx, connection trouble, a body cut short
+│   └── TerminalUpstreamError     asking again would get the same answer
+└── StorageError          the database cannot be reached, started or brought to the schema
+    └── ConflictError     somebody else wrote first (compare-and-swap lost)
 """
 
 

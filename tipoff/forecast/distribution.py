@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,7 +125,7 @@ class ScoreDistribution:
             raise InputError(f"a side is 'a' or 'b', got {side!r}")
         return self._line(np.indices(self.joint.shape)[0 if side == "a" else 1], line)
 
-    def _line(self, values: NDArray[np.signedinteger], line: float) -> Line:
+    def _line(self, values: Any, line: float) -> Line:
         if not np.isfinite(line) or line * 2 != round(line * 2):
             raise InputError(f"a line is a whole or a half number of points, got {line!r}")
         over = float(self.joint[values > line].sum())

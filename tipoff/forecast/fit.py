@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import OptimizeResult, minimize
+from scipy.optimize import minimize
 
 from tipoff.errors import InputError
 from tipoff.forecast.kernels import arrays, walk
@@ -100,7 +100,7 @@ def fit_filter(
         steps[0] += 1
         progress(1 - 0.93 ** steps[0], f"fitting the {label}: step {steps[0]}")
 
-    found: OptimizeResult = minimize(
+    found = minimize(
         posterior, np.clip(first, posterior.centre - REACH, posterior.centre + REACH), method="L-BFGS-B",
         bounds=[(c - REACH, c + REACH) for c in posterior.centre], callback=report,
         options={"eps": STEP, "maxiter": 60, "ftol": 1e-7, "gtol": 0.05},

@@ -59,7 +59,8 @@ class FilterParams:
 
 MARGIN = FilterParams(
     v0=139.0, q=0.027, v_session=1.0, v_team=7.3, q_team=0.0019, v_base=0.025, q_base=0.0001, r=71.2,
-    clip=5.3, v_link=22.5, v_player_team=1.51, v_pair=1.08, v_player_team_session=1.23, q_extras=0.001, v_stream=0.0,
+    clip=5.3,
+    v_link=22.5, v_player_team=1.51, v_pair=1.08, v_player_team_session=1.23, q_extras=0.001, v_stream=0.0,
     m_base=0.0,
 )  # fmt: skip
 """Built-in values of the margin's filter, found on real matches until 18 July 2026."""

@@ -219,37 +219,40 @@ def _advance(s: Arrays, P: np.ndarray, row: np.ndarray, now: int, gap: int) -> N
 
 
 @_jit
+def _position(s: Arrays, f: int, row: np.ndarray, k: int) -> tuple[int, float]:
+    """Dense position and sign of observed state k: player, team, session of A, then of B."""
+    side, kind = k // 3, k % 3
+    sign = -1.0 if f == 0 and side == 1 else 1.0
+    if kind == 0:
+        return s.pos_player[row[side]], sign
+    if kind == 1:
+        return (s.pos_team[row[2 + side]] if row[2 + side] >= 0 else NEVER), sign
+    return s.slot_pos[s.slot_of[row[side]]], sign
+
+
+@_jit
 def _observe(
     s: Arrays, P: np.ndarray, f: int, row: np.ndarray, now: int, gap: int, y: float, ch: np.ndarray
 ) -> tuple[float, float]:
     """Condition filter f on the observation y; returns the mean and variance it had forecast."""
     n = s.counters[N_USED]
-    side = -1.0 if f == 0 else 1.0
     for i in range(n):
         ch[i] = s.C[f, i, 0]
     mean, var = s.x[f, 0], P[f, NOISE]
-    for k in range(2):
-        sign = 1.0 if k == 0 else side
-        for kind in range(3):
-            if kind == 1 and row[2 + k] < 0:
-                continue
-            if kind == 0:
-                at = s.pos_player[row[k]]
-            elif kind == 1:
-                at = s.pos_team[row[2 + k]]
-            else:
-                at = s.slot_pos[s.slot_of[row[k]]]
-            mean += sign * s.x[f, at]
-            for i in range(at):
-                ch[i] += sign * s.C[f, at, i]
-            for i in range(at, n):
-                ch[i] += sign * s.C[f, i, at]
+    for k in range(6):
+        at, sign = _position(s, f, row, k)
+        if at == NEVER:
+            continue
+        mean += sign * s.x[f, at]
+        for i in range(at):
+            ch[i] += sign * s.C[f, at, i]
+        for i in range(at, n):
+            ch[i] += sign * s.C[f, i, at]
     var += ch[0]
-    for k in range(2):
-        sign = 1.0 if k == 0 else side
-        var += sign * (ch[s.pos_player[row[k]]] + ch[s.slot_pos[s.slot_of[row[k]]]])
-        if row[2 + k] >= 0:
-            var += sign * ch[s.pos_team[row[2 + k]]]
+    for k in range(6):
+        at, sign = _position(s, f, row, k)
+        if at != NEVER:
+            var += sign * ch[at]
     terms = np.empty((6, 2))
     extras(s, P, f, row, now, gap, terms)
     for k in range(6):

@@ -1,0 +1,1 @@
+"""Walk-forward replay and honest measures, with intervals; needs no database."""
