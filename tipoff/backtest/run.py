@@ -104,14 +104,16 @@ def run_backtest(
     forecasts: dict[str, Forecasts] = {}
     first: Scores | None = None
     for i, model in enumerate(models):
-        report, made, scores = _run_model(
-            model, earlier, table, graded, window.lead, first,
-            lambda share, message, i=i: progress((i + share) / len(models), message),
-        )  # fmt: skip
+        share = _share_of(progress, i, len(models))
+        report, made, scores = _run_model(model, earlier, table, graded, window.lead, first, share)
         first = first or scores
         reports.append(report)
         forecasts[model.name] = made
     return Backtest(window, table, graded, reports, forecasts)
+
+
+def _share_of(progress: Progress, i: int, n: int) -> Progress:
+    return lambda share, message: progress((i + share) / n, message)
 
 
 def _run_model(
@@ -149,9 +151,9 @@ def refuse_leaks(backtest: Backtest) -> None:
         accuracy = model.measures["hit"]
         if accuracy.n >= LEAK_MIN_MATCHES and accuracy.low > LEAK_ACCURACY:
             raise LeakError(
-                f"this looks like a leak: {model.name} called {accuracy.mean:.1%} of {accuracy.n} real matches "
-                f"(95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}), but these matches cannot be called "
-                f"better than {LEAK_ACCURACY:.0%} from results alone. Some forecast saw results that were not "
+                f"this looks like a leak: {model.name} called {accuracy.mean:.1%} of {accuracy.n} real "
+                f"matches (95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}), but results alone cannot "
+                f"call these matches better than {LEAK_ACCURACY:.0%}. Some forecast saw results that were not "
                 "knowable before its match: check the files for repeated or shifted matches."
             )
 

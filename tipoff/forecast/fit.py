@@ -90,7 +90,7 @@ def fit_filter(
     table: MatchTable, which: int, prior: FilterParams, start: FilterParams | None = None,
     progress: Progress = quiet,
 ) -> FitResult:  # fmt: skip
-    """Fit filter `which` (0 margin, 1 total) to all of `table`, from `start` (default: the prior's centre)."""
+    """Fit filter `which` (0 margin, 1 total) to all of `table`, from `start` (default: `prior`)."""
     posterior = _Posterior(table, which, BUILT_IN, prior)
     first = posterior.centre if start is None else np.log([getattr(start, name) for name in posterior.names])
     label = ("margin", "total")[which]
@@ -121,8 +121,8 @@ def fit_params(
     """
     if len(table) < MIN_MATCHES:
         raise InputError(
-            f"{len(table)} final matches are too few to fit hyper-parameters; at least {MIN_MATCHES} are needed: "
-            "fetch more days or choose a later --fit-until"
+            f"{len(table)} final matches are too few to fit hyper-parameters; at least {MIN_MATCHES} are "
+            "needed: fetch more days or choose a later --fit-until"
         )
     prior = dataclasses.replace(BUILT_IN.total, m_base=float(np.mean(table.observed[1])))
     margin = fit_filter(

@@ -38,8 +38,8 @@ class GaussianFilter:
         out = np.empty((2, len(table), 2))
         played = np.empty(len(table), dtype=np.int64)
         walk.walk_forward(
-            empty_arrays(table, self.params_), self.params_.as_array(), table.index, table.start, table.observed,
-            self.params_.session_gap, lead + RESULT_DELAY, out, played,
+            empty_arrays(table, self.params_), self.params_.as_array(), table.index, table.start,
+            table.observed, self.params_.session_gap, lead + RESULT_DELAY, out, played,
         )  # fmt: skip
         sd = np.sqrt(out[:, :, 1])
         return Forecasts(

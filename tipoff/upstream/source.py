@@ -1,26 +1,13 @@
-"""The protocol every source of matches speaks, and the raw payload it returns."""
+"""The protocol every source of matches speaks."""
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from typing import Protocol
 
+from tipoff.domain.payload import RawPayload
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class RawPayload:
-    """What a server answered, verbatim, before anything interprets it.
-
-    `day` is the UTC calendar day asked for; `dialect` names the shape of the rows ("h2h-2026" or
-    "h2h-2025"); `resource` says which question was asked ("schedule"); `body` is the undecoded answer.
-    """
-
-    source: str
-    dialect: str
-    resource: str
-    day: dt.date
-    fetched_at: dt.datetime
-    body: bytes
+__all__ = ["MatchSource", "RawPayload"]
 
 
 class MatchSource(Protocol):

@@ -1,0 +1,42 @@
+# Every command sets up what it needs; only Python 3.11+, make and a package index are assumed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check bench
+
+help:  ## Show these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.runtime: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Tipoff needs Python 3.11 or newer: make PYTHON=/path/to/python3")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.bench: requirements-bench.txt $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	@touch $@
+
+demo: $(VENV)/.runtime  ## Forecasts for a simulated league, with an honest measurement, in minutes
+	@$(BIN)/tipoff demo
+
+up: $(VENV)/.runtime  ## Run continuously: poll, ingest, update, forecast
+	@$(BIN)/tipoff up
+
+test: $(VENV)/.dev  ## Run the tests against a real private Postgres
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev  ## Formatting, lint, types, architecture
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.bench  ## Measure speed beside peers and write bench/results.json
+	$(BIN)/python -m bench

@@ -1,0 +1,132 @@
+"""Results: what is believed now, and the append-only log of how it became known."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Sequence
+
+from tipoff.domain.match import Fixture, Match, MatchStatus
+from tipoff.storage.pool import Connection
+
+COLUMNS = "external_id, start_at, player_a, player_b, team_a, team_b, stream, status, score_a, score_b"
+INGEST_LOCK = 7_204_020
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Arrival:
+    """One entry of the log: a result that was new, or had changed, when it was observed."""
+
+    arrival_id: int
+    observed_at: dt.datetime
+    match: Match
+
+
+def lock_for_ingest(connection: Connection) -> None:
+    """One writer at a time, until the transaction ends: arrivals get their numbers in commit order."""
+    connection.execute("select pg_advisory_xact_lock(%s)", (INGEST_LOCK,))
+
+
+def name_players(connection: Connection, fixtures: Sequence[Fixture]) -> None:
+    """Know everybody named in `fixtures`, in one statement."""
+    names = [name for f in fixtures for name in (f.player_a, f.player_b)]
+    times = [f.start for f in fixtures for _ in range(2)]
+    connection.execute(
+        """
+        insert into players as p (name, first_seen_at, last_seen_at)
+        select name, min(at), max(at) from unnest(%s::text[], %s::timestamptz[]) as t (name, at) group by name
+        on conflict (name) do update
+          set first_seen_at = least(p.first_seen_at, excluded.first_seen_at),
+              last_seen_at = greatest(p.last_seen_at, excluded.last_seen_at)
+          where p.first_seen_at > excluded.first_seen_at or p.last_seen_at < excluded.last_seen_at
+        """,
+        (names, times),
+    )
+
+
+def record(
+    connection: Connection, payload_id: int, observed_at: dt.datetime, matches: Sequence[Match]
+) -> tuple[int, int]:
+    """Log results that are new or changed and believe them; returns how many (new, changed).
+
+    A payload older than the last observation of a match changes nothing about it.
+    """
+    connection.execute("create temp table incoming (like matches including defaults) on commit drop")
+    with connection.cursor().copy(
+        f"copy incoming ({COLUMNS}, first_observed_at, last_observed_at) from stdin"
+    ) as copy:
+        for m in matches:
+            copy.write_row((*_row(m), observed_at, observed_at))
+    counts = connection.execute(
+        f"""
+        with news as (
+          select i.*, m.external_id is not null as changed
+          from incoming i left join matches m using (external_id)
+          where m.external_id is null or (
+            m.last_observed_at <= i.last_observed_at and
+            (m.start_at, m.player_a, m.player_b, m.team_a, m.team_b, m.stream, m.status, m.score_a, m.score_b)
+            is distinct from
+            (i.start_at, i.player_a, i.player_b, i.team_a, i.team_b, i.stream, i.status, i.score_a, i.score_b))
+        ), logged as (
+          insert into match_arrivals (observed_at, payload_id, {COLUMNS})
+          select %(at)s, %(payload)s, {COLUMNS} from news order by start_at, external_id
+        )
+        select count(*) filter (where not changed), count(*) filter (where changed) from news
+        """,
+        {"at": observed_at, "payload": payload_id},
+    ).fetchone()
+    connection.execute(
+        f"""
+        insert into matches as m ({COLUMNS}, first_observed_at, last_observed_at)
+        select {COLUMNS}, first_observed_at, last_observed_at from incoming
+        on conflict (external_id) do update set
+          start_at = excluded.start_at, player_a = excluded.player_a, player_b = excluded.player_b,
+          team_a = excluded.team_a, team_b = excluded.team_b, stream = excluded.stream,
+          status = excluded.status, score_a = excluded.score_a, score_b = excluded.score_b,
+          last_observed_at = excluded.last_observed_at,
+          revision = m.revision + case when
+            (m.start_at, m.player_a, m.player_b, m.team_a, m.team_b, m.stream, m.status, m.score_a, m.score_b)
+            is distinct from (excluded.start_at, excluded.player_a, excluded.player_b, excluded.team_a,
+            excluded.team_b, excluded.stream, excluded.status, excluded.score_a, excluded.score_b)
+            then 1 else 0 end
+        where m.last_observed_at <= excluded.last_observed_at
+        """  # noqa: S608 - COLUMNS is a constant
+    )
+    connection.execute("drop table incoming")
+    return (int(counts[0]), int(counts[1])) if counts else (0, 0)
+
+
+def results(connection: Connection) -> list[Match]:
+    """Every final match as believed now, in order of (start, external id)."""
+    rows = connection.execute(
+        f"select {COLUMNS} from matches where status = 'final' "  # noqa: S608 - COLUMNS is a constant
+        'order by start_at, external_id collate "C"'
+    ).fetchall()
+    return [_match(row) for row in rows]
+
+
+def arrivals_after(connection: Connection, arrival_id: int) -> list[Arrival]:
+    """The log after that entry, in order."""
+    rows = connection.execute(
+        f"select arrival_id, observed_at, {COLUMNS} from match_arrivals "  # noqa: S608 - COLUMNS is a constant
+        "where arrival_id > %s order by arrival_id",
+        (arrival_id,),
+    ).fetchall()
+    return [Arrival(int(row[0]), row[1], _match(row[2:])) for row in rows]
+
+
+def last_arrival_id(connection: Connection) -> int:
+    """Number of the newest entry of the log, 0 when it is empty."""
+    row = connection.execute("select coalesce(max(arrival_id), 0) from match_arrivals").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _row(m: Match) -> tuple[object, ...]:
+    return (
+        m.external_id, m.start, m.player_a, m.player_b, m.team_a, m.team_b, m.stream, m.status.value,
+        m.score_a, m.score_b,
+    )  # fmt: skip
+
+
+def _match(row: Sequence[object]) -> Match:
+    return Match(*row[:7], MatchStatus(row[7]), *row[8:10])  # type: ignore[arg-type]

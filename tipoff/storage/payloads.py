@@ -1,0 +1,71 @@
+"""Raw payloads, kept before anything interprets them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import zlib
+
+from tipoff.domain.payload import RawPayload
+from tipoff.storage.pool import Connection
+
+
+def keep(connection: Connection, payload: RawPayload) -> int:
+    """Store a payload and return its id; the same answer again is counted and asks to be read again."""
+    row = connection.execute(
+        """
+        insert into raw_payloads as r
+          (source, dialect, resource, day, sha256, body, size, first_fetched_at, last_fetched_at)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+        on conflict (source, resource, day, sha256) do update
+          set times = r.times + 1, ingested_at = null,
+              last_fetched_at = greatest(r.last_fetched_at, excluded.last_fetched_at)
+        returning id
+        """,
+        (
+            payload.source, payload.dialect, payload.resource, payload.day,
+            hashlib.sha256(payload.body).hexdigest(), zlib.compress(payload.body), len(payload.body),
+            payload.fetched_at, payload.fetched_at,
+        ),
+    ).fetchone()  # fmt: skip
+    assert row is not None  # noqa: S101 - insert ... returning always returns
+    return int(row[0])
+
+
+def pending(connection: Connection) -> list[int]:
+    """Ids of payloads that were kept but not yet read, in the order they were fetched."""
+    rows = connection.execute(
+        "select id from raw_payloads where ingested_at is null order by last_fetched_at, id"
+    ).fetchall()
+    return [int(row[0]) for row in rows]
+
+
+def load(connection: Connection, payload_id: int) -> RawPayload | None:
+    """A payload that still waits to be read, its row locked; None when somebody else has read it."""
+    row = connection.execute(
+        """
+        select source, dialect, resource, day, last_fetched_at, body from raw_payloads
+        where id = %s and ingested_at is null for update
+        """,
+        (payload_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    return RawPayload(row[0], row[1], row[2], row[3], row[4], zlib.decompress(row[5]))
+
+
+def mark_ingested(connection: Connection, payload_id: int, now: dt.datetime) -> None:
+    """Note that a payload was read, in the transaction that keeps what was read."""
+    connection.execute("update raw_payloads set ingested_at = %s where id = %s", (now, payload_id))
+
+
+def settled_days(connection: Connection, source: str) -> set[dt.date]:
+    """Days last fetched at least a day after they ended: asking again would tell nothing new."""
+    rows = connection.execute(
+        """
+        select day from raw_payloads where source = %s and ingested_at is not null
+        group by day having max(last_fetched_at) >= (day + 2)::timestamp at time zone 'UTC'
+        """,
+        (source,),
+    ).fetchall()
+    return {row[0] for row in rows}

@@ -1,0 +1,52 @@
+"""Connections: a pool that works through a transaction pooler and survives resets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from tipoff.errors import InputError, StorageError
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Pool = ConnectionPool[Connection]
+STATEMENT_TIMEOUT = "60s"
+LOCK_TIMEOUT = "10s"
+
+
+def open_pool(dsn: str, max_size: int = 4, timeout: float = 20.0) -> Pool:
+    """An open pool; raises StorageError, without the password, when nobody answers within `timeout` seconds."""
+    try:
+        parts = conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError as error:
+        raise InputError(
+            "DATABASE_URL is not a Postgres address (postgresql://user:password@host:port/name)"
+        ) from error
+    pool: Pool = ConnectionPool(
+        dsn, min_size=1, max_size=max_size, open=False, timeout=timeout, check=ConnectionPool.check_connection,
+        configure=_configure,
+        kwargs={
+            "prepare_threshold": None, "application_name": "tipoff", "keepalives_idle": 30,
+            "connect_timeout": 10,
+        },
+    )  # fmt: skip
+    try:
+        pool.open(wait=True, timeout=timeout)
+    except PoolTimeout as error:
+        pool.close()
+        where = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
+        raise StorageError(
+            f"no database answers at {where} within {timeout:g} s: check DATABASE_URL"
+        ) from error
+    return pool
+
+
+def _configure(connection: Connection) -> None:
+    connection.execute(
+        "select set_config('timezone', 'UTC', false), set_config('statement_timeout', %s, false), "
+        "set_config('lock_timeout', %s, false)",
+        (STATEMENT_TIMEOUT, LOCK_TIMEOUT),
+    )
+    connection.commit()
