@@ -46,9 +46,7 @@ def test_whole_lines_push_and_half_lines_do_not(forecast: ScoreDistribution, lin
 @given(forecasts)
 def test_sides_swap(forecast: ScoreDistribution) -> None:
     """A side A that is treated better than side B."""
-    other = ScoreDistribution(
-        -forecast.margin_mean, forecast.margin_sd, forecast.total_mean, forecast.total_sd
-    )
+    other = ScoreDistribution(-forecast.margin_mean, forecast.margin_sd, forecast.total_mean, forecast.total_sd)
     assert forecast.p_a + other.p_a == pytest.approx(1, abs=1e-9)
     assert forecast.spread(-3.5).over == pytest.approx(other.spread(3.5).under, abs=1e-6)
     assert forecast.team_total("a", 50.5).over == pytest.approx(other.team_total("b", 50.5).over, abs=1e-6)

@@ -15,9 +15,7 @@ def test_crps_equals_its_integral() -> None:
 
     grid = np.linspace(-80, 80, 320_001)
     brute = float(np.trapezoid((ndtr((grid - 2.0) / 9.0) - (grid >= 7.5)) ** 2, grid))
-    assert crps_gaussian(np.array([7.5]), np.array([2.0]), np.array([9.0]))[0] == pytest.approx(
-        brute, abs=1e-3
-    )
+    assert crps_gaussian(np.array([7.5]), np.array([2.0]), np.array([9.0]))[0] == pytest.approx(brute, abs=1e-3)
 
 
 def test_ece_of_a_worked_example() -> None:

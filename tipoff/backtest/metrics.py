@@ -59,9 +59,7 @@ def score(forecasts: Forecasts, margin: F64, total: F64) -> Scores:
         total_error=np.abs(total - forecasts.total_mean),
         margin_crps=crps_gaussian(margin, forecasts.margin_mean, forecasts.margin_sd),
         total_crps=crps_gaussian(total, forecasts.total_mean, forecasts.total_sd),
-        margin_inside=(np.abs(margin - forecasts.margin_mean) <= half * forecasts.margin_sd).astype(
-            np.float64
-        ),
+        margin_inside=(np.abs(margin - forecasts.margin_mean) <= half * forecasts.margin_sd).astype(np.float64),
         total_inside=(np.abs(total - forecasts.total_mean) <= half * forecasts.total_sd).astype(np.float64),
         over_log_loss=-np.log(np.where(total > line, over, 1 - over)),
         cold=forecasts.played < COLD_START,

@@ -79,9 +79,7 @@ class _Posterior:
             target[...] = source
         walk.start(self._state, P)
         t = self.table
-        likelihood = walk.log_likelihood(
-            self._state, P, t.index, t.start, self._y, self.base.session_gap, self.which
-        )
+        likelihood = walk.log_likelihood(self._state, P, t.index, t.start, self._y, self.base.session_gap, self.which)
         penalty = 0.5 * float(np.sum(((logs - self.centre) / PRIOR_SD) ** 2))
         return penalty - float(likelihood)
 
@@ -103,7 +101,7 @@ def fit_filter(
     found = minimize(
         posterior, np.clip(first, posterior.centre - REACH, posterior.centre + REACH), method="L-BFGS-B",
         bounds=[(c - REACH, c + REACH) for c in posterior.centre], callback=report,
-        options={"eps": STEP, "maxiter": 60, "ftol": 1e-7, "gtol": 0.05},
+        options={"eps": STEP, "maxiter": 60, "ftol": 2e-6, "gtol": 0.05},
     )  # fmt: skip
     progress(1.0, f"fitted the {label}")
     return FitResult(
@@ -125,8 +123,6 @@ def fit_params(
             "needed: fetch more days or choose a later --fit-until"
         )
     prior = dataclasses.replace(BUILT_IN.total, m_base=float(np.mean(table.observed[1])))
-    margin = fit_filter(
-        table, 0, BUILT_IN.margin, start.margin if start else None, lambda s, m: progress(s / 2, m)
-    )
+    margin = fit_filter(table, 0, BUILT_IN.margin, start.margin if start else None, lambda s, m: progress(s / 2, m))
     total = fit_filter(table, 1, prior, start.total if start else None, lambda s, m: progress(0.5 + s / 2, m))
     return Params(margin.params, total.params, BUILT_IN.session_gap), [margin, total]

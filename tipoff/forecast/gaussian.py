@@ -42,6 +42,4 @@ class GaussianFilter:
             table.observed, self.params_.session_gap, lead + RESULT_DELAY, out, played,
         )  # fmt: skip
         sd = np.sqrt(out[:, :, 1])
-        return Forecasts(
-            win_probability(out[0, :, 0], sd[0]), out[0, :, 0], sd[0], out[1, :, 0], sd[1], played
-        )
+        return Forecasts(win_probability(out[0, :, 0], sd[0]), out[0, :, 0], sd[0], out[1, :, 0], sd[1], played)

@@ -104,9 +104,7 @@ def _read(path: Path, sha256: str) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ModelFileError(
-            f"cannot read {path}: {error.strerror}; train again or restore the file"
-        ) from error
+        raise ModelFileError(f"cannot read {path}: {error.strerror}; train again or restore the file") from error
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ModelFileError(f"{path} was changed or cut short: its sha256 is not its name; train again")
     return content

@@ -68,9 +68,7 @@ class FilterState:
             return
         first = (int(table.start[0]), table.ids[0])
         if self.last is not None and first <= self.last:
-            raise ValueError(
-                f"{first[1]} does not come after {self.last[1]}: learn from the beginning instead"
-            )
+            raise ValueError(f"{first[1]} does not come after {self.last[1]}: learn from the beginning instead")
         self._make_room()
         walk.learn_rows(
             self.arrays,
@@ -114,10 +112,7 @@ class FilterState:
         x, C = self.arrays.x[0, at], _symmetric(self.arrays.C[0])[np.ix_(at, at)]
         centre = np.eye(len(at)) - 1 / len(at)
         sd = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", centre, C, centre), 0))
-        return [
-            (name, float(mean), float(dev))
-            for (name, _), mean, dev in zip(seen, x - x.mean(), sd, strict=True)
-        ]
+        return [(name, float(mean), float(dev)) for (name, _), mean, dev in zip(seen, x - x.mean(), sd, strict=True)]
 
     def _make_room(self) -> None:
         have = (
@@ -155,8 +150,7 @@ class FilterState:
             if names["format"] != FORMAT:
                 raise ModelFileError(f"filter state has format {names['format']}, this Tipoff reads {FORMAT}")
             players, teams, streams = (
-                {str(name): i for i, name in enumerate(names[kind])}
-                for kind in ("players", "teams", "streams")
+                {str(name): i for i, name in enumerate(names[kind])} for kind in ("players", "teams", "streams")
             )
             pairs = {(int(a), int(b)): i for i, (a, b) in enumerate(names["pairs"])}
             roster = Roster(players, teams, streams, pairs)
@@ -178,15 +172,11 @@ class FilterState:
                 map(len, dataclasses.astuple(self.roster)), (size[0], size[1], size[3], size[2]), strict=True
             )
         ):
-            raise ModelFileError(
-                "filter state names more players, teams, streams or pairs than it has room for"
-            )
+            raise ModelFileError("filter state names more players, teams, streams or pairs than it has room for")
         n = len(a.x[0]) if a.x.ndim == 2 else 0
         for have, model, name in zip(a, arrays.empty(*size), arrays.Arrays._fields, strict=True):
             if have.shape != model.shape or have.dtype != model.dtype:
-                raise ModelFileError(
-                    f"filter state has a {name} of shape {have.shape}, expected {model.shape}"
-                )
+                raise ModelFileError(f"filter state has a {name} of shape {have.shape}, expected {model.shape}")
             if have.dtype == np.float64 and not np.isfinite(have).all():
                 raise ModelFileError(f"filter state holds a {name} that is not finite")
         for name in ("pos_player", "pos_team", "slot_pos"):
@@ -194,11 +184,7 @@ class FilterState:
             if where.min(initial=0) < arrays.NEVER or where.max(initial=0) >= n:
                 raise ModelFileError(f"filter state holds a {name} outside its {n} states")
         bad_slot = max(a.slot_of.max(initial=0), a.slot_player.max(initial=0)) >= size[0]
-        if (
-            bad_slot
-            or not 0 < a.counters[arrays.N_USED] <= n
-            or not 0 <= a.counters[arrays.N_SLOTS] <= size[0]
-        ):
+        if bad_slot or not 0 < a.counters[arrays.N_USED] <= n or not 0 <= a.counters[arrays.N_SLOTS] <= size[0]:
             raise ModelFileError("filter state holds session slots or counters out of range")
 
 

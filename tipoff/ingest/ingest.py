@@ -46,9 +46,7 @@ def ingest_pending(pool: Pool, now: dt.datetime) -> IngestReport:
     return report
 
 
-def ingest_payload(
-    connection: Connection, payload_id: int, payload: RawPayload, now: dt.datetime
-) -> IngestReport:
+def ingest_payload(connection: Connection, payload_id: int, payload: RawPayload, now: dt.datetime) -> IngestReport:
     """Read one payload in the caller's transaction and mark it read."""
     parsed = parse(payload)
     everyone: list[Match | Fixture] = [*parsed.matches, *parsed.fixtures]

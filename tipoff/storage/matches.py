@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 
 from tipoff.domain.match import Fixture, Match, MatchStatus
 from tipoff.storage.pool import Connection
@@ -90,7 +91,7 @@ def record(
             excluded.team_b, excluded.stream, excluded.status, excluded.score_a, excluded.score_b)
             then 1 else 0 end
         where m.last_observed_at <= excluded.last_observed_at
-        """  # noqa: S608 - COLUMNS is a constant
+        """
     )
     connection.execute("drop table incoming")
     return (int(counts[0]), int(counts[1])) if counts else (0, 0)
@@ -99,8 +100,7 @@ def record(
 def results(connection: Connection) -> list[Match]:
     """Every final match as believed now, in order of (start, external id)."""
     rows = connection.execute(
-        f"select {COLUMNS} from matches where status = 'final' "  # noqa: S608 - COLUMNS is a constant
-        'order by start_at, external_id collate "C"'
+        f"select {COLUMNS} from matches where status = 'final' order by start_at, external_id collate \"C\""
     ).fetchall()
     return [_match(row) for row in rows]
 
@@ -108,8 +108,7 @@ def results(connection: Connection) -> list[Match]:
 def arrivals_after(connection: Connection, arrival_id: int) -> list[Arrival]:
     """The log after that entry, in order."""
     rows = connection.execute(
-        f"select arrival_id, observed_at, {COLUMNS} from match_arrivals "  # noqa: S608 - COLUMNS is a constant
-        "where arrival_id > %s order by arrival_id",
+        f"select arrival_id, observed_at, {COLUMNS} from match_arrivals where arrival_id > %s order by arrival_id",
         (arrival_id,),
     ).fetchall()
     return [Arrival(int(row[0]), row[1], _match(row[2:])) for row in rows]
@@ -128,5 +127,6 @@ def _row(m: Match) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _match(row: Sequence[object]) -> Match:
-    return Match(*row[:7], MatchStatus(row[7]), *row[8:10])  # type: ignore[arg-type]
+def _match(row: Sequence[Any]) -> Match:
+    external_id, start, player_a, player_b, team_a, team_b, stream, status, a, b = row
+    return Match(external_id, start, player_a, player_b, team_a, team_b, stream, MatchStatus(status), a, b)

@@ -37,9 +37,7 @@ def open_pool(dsn: str, max_size: int = 4, timeout: float = 20.0) -> Pool:
     except PoolTimeout as error:
         pool.close()
         where = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
-        raise StorageError(
-            f"no database answers at {where} within {timeout:g} s: check DATABASE_URL"
-        ) from error
+        raise StorageError(f"no database answers at {where} within {timeout:g} s: check DATABASE_URL") from error
     return pool
 
 

@@ -58,9 +58,7 @@ class BradleyTerry:
                 continue
             age = (day * DAY - table.start[:known]) / DAY
             weight = 0.5 ** (age / HALF_LIFE)
-            p[rows] = expit(
-                signed[rows] @ self._logistic(signed[:known], table.observed[0][:known] > 0, weight)
-            )
+            p[rows] = expit(signed[rows] @ self._logistic(signed[:known], table.observed[0][:known] > 0, weight))
             margin[rows] = signed[rows] @ self._ridge(signed[:known], table.observed[0][:known], weight, 20.0)
             mean = float(np.average(table.observed[1][:known], weights=weight))
             total[rows] = mean + plain[rows] @ self._ridge(
@@ -75,9 +73,7 @@ class BradleyTerry:
         """Signed (A less B) and plain (A plus B) designs over players and then teams."""
         n, players = len(table), len(table.roster.players)
         known = table.index[:, 2:4] >= 0
-        columns = np.concatenate(
-            [table.index[:, 0:2], np.where(known, table.index[:, 2:4] + players, 0)], axis=1
-        )
+        columns = np.concatenate([table.index[:, 0:2], np.where(known, table.index[:, 2:4] + players, 0)], axis=1)
         values = np.concatenate([np.ones((n, 2)), known.astype(float)], axis=1)
         shape = (n, players + len(table.roster.teams))
         rows = np.repeat(np.arange(n), 4)

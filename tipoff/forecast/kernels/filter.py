@@ -59,15 +59,11 @@ def extras(s: Arrays, P: np.ndarray, f: int, row: np.ndarray, now: int, gap: int
         if t < 0:
             continue
         last = s.pt_last[p, t]
-        out[side] = _scalar(
-            s.pt_mean[f, p, t], s.pt_var[f, p, t], last != NEVER, P[f, V_PT], q * _days(now, last)
-        )
+        out[side] = _scalar(s.pt_mean[f, p, t], s.pt_var[f, p, t], last != NEVER, P[f, V_PT], q * _days(now, last))
         same = _in_session(s, p, now, gap) and s.pts_session[p, t] == s.session[p]
         out[2 + side] = _scalar(s.pts_mean[f, p, t], s.pts_var[f, p, t], same, P[f, V_PTS], 0.0)
     last = s.pair_last[row[5]]
-    out[4] = _scalar(
-        s.pair_mean[f, row[5]], s.pair_var[f, row[5]], last != NEVER, P[f, V_PAIR], q * _days(now, last)
-    )
+    out[4] = _scalar(s.pair_mean[f, row[5]], s.pair_var[f, row[5]], last != NEVER, P[f, V_PAIR], q * _days(now, last))
     if row[4] >= 0:
         last = s.stream_last[row[4]]
         out[5] = _scalar(

@@ -11,9 +11,7 @@ __all__ = ["forecast_rows", "learn_rows", "log_likelihood", "start", "walk_forwa
 
 
 @_jit
-def forecast_rows(
-    s: Arrays, P: np.ndarray, index: np.ndarray, times: np.ndarray, gap: int, out: np.ndarray
-) -> None:
+def forecast_rows(s: Arrays, P: np.ndarray, index: np.ndarray, times: np.ndarray, gap: int, out: np.ndarray) -> None:
     """Forecast every row from the state as it is; out (2, n, 2) takes mean and variance."""
     for i in range(len(times)):
         for f in range(2):
@@ -21,9 +19,7 @@ def forecast_rows(
 
 
 @_jit
-def learn_rows(
-    s: Arrays, P: np.ndarray, index: np.ndarray, times: np.ndarray, y: np.ndarray, gap: int
-) -> None:
+def learn_rows(s: Arrays, P: np.ndarray, index: np.ndarray, times: np.ndarray, y: np.ndarray, gap: int) -> None:
     """Learn every row in order."""
     ch = np.empty(s.x.shape[1])
     out = np.empty((2, 2))

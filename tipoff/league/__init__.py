@@ -1,0 +1,1 @@
+"""The built-in league: a simulator with known truth, and a server that speaks the upstream wire protocol."""
