@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
+from typing import Any
 
 from tipoff.errors import InputError
 from tipoff.league.book import BookedMatch
@@ -40,13 +41,12 @@ class RecordedBook:
         return sorted({name for m in self._matches for name in (m.player_a, m.player_b)})
 
 
-def _booked(row: dict[str, object]) -> BookedMatch:
-    start = dt.datetime.fromisoformat(str(row["startDate"])).astimezone(dt.UTC)
-    midnight = start.replace(hour=0, minute=0)
-    names = [row[key] for key in ("participantAName", "participantBName")]
-    teams = [row[key] if row[key] is None else str(row[key]) for key in ("teamAName", "teamBName", "streamName")]
+def _booked(row: dict[str, Any]) -> BookedMatch:
+    start = dt.datetime.fromisoformat(row["startDate"]).astimezone(dt.UTC)
     return BookedMatch(
-        str(row["externalId"]), start, str(names[0]), str(names[1]), *teams,
-        published_at=midnight - dt.timedelta(hours=12), ended_at=start + SHOWS_AFTER,
-        status=str(row["matchStatus"]), score_a=int(str(row["teamAScore"])), score_b=int(str(row["teamBScore"])),
-    )  # type: ignore[arg-type]  # fmt: skip
+        external_id=row["externalId"], start=start, player_a=row["participantAName"],
+        player_b=row["participantBName"], team_a=row["teamAName"], team_b=row["teamBName"],
+        stream=row["streamName"], published_at=start.replace(hour=0, minute=0) - dt.timedelta(hours=12),
+        ended_at=start + SHOWS_AFTER, status=row["matchStatus"], score_a=row["teamAScore"],
+        score_b=row["teamBScore"],
+    )  # fmt: skip

@@ -39,10 +39,10 @@ class LeagueApp:
             return JSONResponse([])
         try:
             begin = dt.datetime.fromisoformat(request.query_params["date"])
-            if begin.tzinfo is None:
-                raise ValueError("no offset")
         except (KeyError, ValueError) as error:
             return JSONResponse({"error": f"date: {error}"}, status_code=400)
+        if begin.tzinfo is None:
+            return JSONResponse({"error": "date: no offset"}, status_code=400)
         rows = schedule.day_view(self.book, begin.astimezone(dt.UTC), self.clock.now())
         return await self.faults.answer(rows)
 

@@ -13,7 +13,12 @@ NO_RESULT_AFTER = dt.timedelta(hours=3)
 
 def see(connection: Connection, seen_at: dt.datetime, fixtures: Sequence[Fixture]) -> None:
     """Know these fixtures as of `seen_at`; one that was withdrawn and is back is scheduled again."""
-    connection.execute("create temp table shown (like upcoming_matches including defaults) on commit drop")
+    connection.execute(
+        """
+        create temp table shown on commit drop as
+        select external_id, start_at, player_a, player_b, team_a, team_b, stream from upcoming_matches with no data
+        """
+    )
     with connection.cursor().copy(
         "copy shown (external_id, start_at, player_a, player_b, team_a, team_b, stream) from stdin"
     ) as copy:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import email.utils
 import random
 import time
@@ -90,7 +89,7 @@ class PoliteClient:
         bound = min(self._manners.first_wait * 2 ** (attempt - 1), self._manners.longest_wait)
         if retry_after is not None:
             return min(retry_after, self._manners.longest_wait) + self._manners.chance()
-        return bound * self._manners.chance()
+        return float(bound * self._manners.chance())
 
 
 def _retry_after(answer: httpx.Response) -> float | None:
@@ -105,4 +104,4 @@ def _retry_after(answer: httpx.Response) -> float | None:
         sent = email.utils.parsedate_to_datetime(answer.headers["Date"])
     except (ValueError, KeyError):
         return None
-    return max((when - sent) / dt.timedelta(seconds=1), 0.0)
+    return max(float((when - sent).total_seconds()), 0.0)

@@ -1,0 +1,47 @@
+"""The `tipoff` command."""
+
+from __future__ import annotations
+
+import sys
+
+import psycopg
+import typer
+
+from tipoff.cli import backtest, db, demo, league, live
+from tipoff.errors import TipoffError
+
+app = typer.Typer(
+    name="tipoff",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Honest, calibrated forecasts for NBA 2K eSports matches.\n\n"
+    "Start with [bold]tipoff demo[/bold]: a simulated league, forecasts for its next matches, and a "
+    "measurement of how good they are. For the real league: [bold]tipoff fetch[/bold], then "
+    "[bold]tipoff train[/bold], then [bold]tipoff predict[/bold]; or [bold]tipoff up[/bold] for all of it, "
+    "continuously.",
+)
+app.command()(demo.demo)
+app.command()(live.up)
+app.command()(live.fetch)
+app.command()(live.train)
+app.command()(live.predict)
+app.command()(backtest.backtest)
+app.command(name="serve-league")(league.serve_league)
+app.add_typer(db.app, name="db")
+
+
+def main() -> None:
+    """Run a command; what went wrong on purpose is one clear message and exit code 1."""
+    try:
+        app()
+    except TipoffError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
+    except psycopg.OperationalError as error:
+        sys.stderr.write(f"error: the database failed: {error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        sys.exit(130)

@@ -1,0 +1,89 @@
+"""`tipoff backtest`: honest figures from recorded days, without a database."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json as json_module
+from pathlib import Path
+
+import typer
+
+from tipoff.backtest.report import forecast_lines, report
+from tipoff.backtest.run import Window, default_window, refuse_leaks, run_backtest
+from tipoff.cli.output import err, measures_table, print_json, progress
+from tipoff.domain.match import Match
+from tipoff.errors import InputError
+from tipoff.forecast.baselines import ladder
+from tipoff.forecast.forecaster import Forecaster
+from tipoff.forecast.gaussian import GaussianFilter
+from tipoff.ingest.parse import parse
+from tipoff.upstream.recorded import RecordedSource
+
+
+def read_folders(paths: list[Path]) -> tuple[list[Match], int]:
+    """Matches of several folders joined by external id, the later folder winning; and rows refused."""
+    matches: dict[str, Match] = {}
+    refused = 0
+    for path in paths:
+        source = RecordedSource(path)
+        for day in source.days:
+            for payload in source.fetch_day(day):
+                parsed = parse(payload)
+                refused += len(parsed.rejected)
+                matches.update((m.external_id, m) for m in parsed.matches)
+    return list(matches.values()), refused
+
+
+def choose(names: list[str]) -> list[Forecaster]:
+    """The models by name; all of them, the filter first, when none is named."""
+    known: list[Forecaster] = [GaussianFilter(), *ladder()]
+    by_name = {model.name: model for model in known}
+    unknown = [name for name in names if name not in by_name]
+    if unknown:
+        raise InputError(f"no model {unknown[0]!r}; there are {', '.join(by_name)}")
+    return [by_name[name] for name in names] if names else known
+
+
+def backtest(
+    paths: list[Path] = typer.Argument(..., help="Folders of recorded days (YYYY-MM-DD.json)."),
+    fit_until: str | None = typer.Option(None, help="Last day whose matches hyper-parameters are fitted on."),
+    first: str | None = typer.Option(None, "--from", help="First day that is graded."),
+    last: str | None = typer.Option(None, "--to", help="Last day that is graded."),
+    lead: int = typer.Option(2, min=0, help="Minutes before the start at which a match is forecast."),
+    model: list[str] = typer.Option([], help="Models to run, the first compared with the others; default all."),
+    forecasts: Path | None = typer.Option(None, help="Write one JSON object a graded match to this file."),
+    json: bool = typer.Option(False, "--json", help="One JSON value on stdout and nothing else."),
+) -> None:
+    """Forecast recorded matches walking forward, and measure it; fails when it looks like a leak."""
+    models = choose(model)
+    matches, refused = read_folders(paths)
+    window = _window(matches, fit_until, first, last, lead)
+    with progress("backtest") as say:
+        result = run_backtest(matches, window, models, say)
+    if forecasts is not None:
+        with forecasts.open("w") as file:
+            for line in forecast_lines(result, models[0].name):
+                file.write(json_module.dumps(line) + "\n")
+    if json:
+        print_json(report(result))
+    else:
+        measures_table(report(result))
+    if refused:
+        err.print(f"{refused} rows could not be believed and were left out", highlight=False)
+    refuse_leaks(result)
+
+
+def _window(matches: list[Match], fit_until: str | None, first: str | None, last: str | None, lead: int) -> Window:
+    default = default_window(matches, lead)
+    begin, end = _day(first, "--from"), _day(last, "--to")
+    fit = _day(fit_until, "--fit-until")
+    if fit is None:
+        fit = default.fit_until if begin is None else begin - dt.timedelta(days=1)
+    return Window(fit, begin or fit + dt.timedelta(days=1), end or default.last, lead)
+
+
+def _day(text: str | None, option: str) -> dt.date | None:
+    try:
+        return None if text is None else dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"{option} {text!r} is not a date like 2026-07-05") from error

@@ -1,0 +1,91 @@
+"""The live filter: brought up to date arrival by arrival, equal to a replay of the whole log."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+
+from tipoff.domain.match import Match, MatchStatus
+from tipoff.errors import ConflictError, InputError, ModelFileError
+from tipoff.forecast.params import Params, params_from_dict
+from tipoff.forecast.state import FilterState, state_after
+from tipoff.forecast.table import in_order
+from tipoff.storage import matches, models
+from tipoff.storage.matches import Arrival
+from tipoff.storage.pool import Pool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Live:
+    """A filter that knows everything up to `last_arrival_id`; `rebuilt` when it had to start afresh."""
+
+    model: str
+    state: FilterState
+    last_arrival_id: int
+    rebuilt: bool
+
+
+def bring_up_to_date(pool: Pool, now: dt.datetime) -> Live:
+    """Load the active model's filter, learn what has arrived since, and store it.
+
+    The state is a function of the set of results believed, learned in order of (start, external id): new
+    results that sort last are learned on top; after a late or corrected one everything is learned afresh.
+    Another process that stores first wins; then this one loads again. Raises InputError without a model.
+    """
+    for _ in range(5):
+        try:
+            return _once(pool, now)
+        except ConflictError:
+            continue
+    return _once(pool, now)
+
+
+def _once(pool: Pool, now: dt.datetime) -> Live:
+    with pool.connection() as connection, connection.transaction():
+        connection.execute("set transaction isolation level repeatable read")
+        active = models.active(connection)
+        if active is None:
+            raise InputError("no model has been trained yet: run tipoff fetch, then tipoff train")
+        sha256, document = active
+        stored = models.load_state(connection, sha256)
+        arrivals = matches.arrivals_after(connection, stored.last_arrival_id if stored else 0)
+        state = _stored_state(stored)
+        fresh = _in_sequence(state, arrivals) if state is not None else None
+        if state is not None and fresh is not None:
+            state.learn(fresh)
+        else:
+            state = state_after(params_from_dict(document["params"]), matches.results(connection))
+        last = arrivals[-1].arrival_id if arrivals else (stored.last_arrival_id if stored else 0)
+    if arrivals or stored is None:
+        with pool.connection() as connection:
+            models.save_state(connection, sha256, stored, last, state.matches, state.to_bytes(), now)
+    return Live(sha256, state, last, rebuilt=fresh is None)
+
+
+def _stored_state(stored: models.StoredState | None) -> FilterState | None:
+    """The stored filter; None (so that it is learned afresh) where there is none or it cannot be read."""
+    if stored is None:
+        return None
+    try:
+        return FilterState.from_bytes(stored.blob)
+    except ModelFileError:
+        return None
+
+
+def _in_sequence(state: FilterState, arrivals: Sequence[Arrival]) -> list[Match] | None:
+    """The arrivals to learn on top of `state`; None when one is a correction or sorts earlier."""
+    if len({a.match.external_id for a in arrivals}) < len(arrivals):
+        return None
+    if not all(state.follows(arrival.match) for arrival in arrivals):
+        return None
+    return in_order(a.match for a in arrivals if a.match.status is MatchStatus.FINAL)
+
+
+def replay(params: Params, arrivals: Iterable[Arrival]) -> Iterator[tuple[Arrival, FilterState]]:
+    """The state after each entry of the log, learned from nothing by nothing but the log's contents."""
+    believed: dict[str, Match] = {}
+    for arrival in arrivals:
+        believed[arrival.match.external_id] = arrival.match
+        finals = [m for m in believed.values() if m.status is MatchStatus.FINAL]
+        yield arrival, state_after(params, finals)
