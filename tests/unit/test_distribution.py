@@ -12,10 +12,10 @@ from tipoff.forecast.distribution import ScoreDistribution, win_probability
 
 forecasts = st.builds(
     ScoreDistribution,
-    margin_mean=st.floats(-30, 30),
-    margin_sd=st.floats(6, 15),
-    total_mean=st.floats(80, 140),
-    total_sd=st.floats(8, 20),
+    margin_mean=st.floats(-25, 25),
+    margin_sd=st.floats(6, 12),
+    total_mean=st.floats(90, 140),
+    total_sd=st.floats(8, 14),
 )
 
 

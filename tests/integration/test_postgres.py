@@ -1,0 +1,93 @@
+"""The private Postgres: started, reused, killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tipoff.errors import StorageError
+from tipoff.storage.embedded import PrivatePostgres
+from tipoff.storage.migrations import migrate, pending
+from tipoff.storage.pool import Pool, open_pool
+
+
+@pytest.fixture
+def postgres() -> Iterator[PrivatePostgres]:
+    """A private Postgres of this test, not started."""
+    with tempfile.TemporaryDirectory(prefix="tipoff-") as home:
+        Path(home).chmod(0o755)
+        postgres = PrivatePostgres(Path(home))
+        yield postgres
+        postgres.reset()
+
+
+def test_it_is_reused_stopped_and_started_again(postgres: PrivatePostgres) -> None:
+    """A second server on the same data, or data lost by a restart."""
+    dsn = postgres.start()
+    with psycopg.connect(dsn) as connection:
+        connection.execute("create table kept as select 7 as n")
+        first = connection.execute("select pg_postmaster_start_time()").fetchone()
+    assert postgres.start() == dsn
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("select pg_postmaster_start_time()").fetchone() == first
+    assert postgres.stop()
+    assert not postgres.stop()
+    with psycopg.connect(postgres.start()) as connection:
+        assert connection.execute("select n from kept").fetchone() == (7,)
+
+
+def test_it_survives_being_killed(postgres: PrivatePostgres) -> None:
+    """A stale pid file that keeps it down for ever, or acknowledged rows that are gone."""
+    dsn = postgres.start()
+    with psycopg.connect(dsn) as connection:
+        connection.execute("create table kept as select generate_series(1, 1000) as n")
+    pid = int((postgres.data / "postmaster.pid").read_text().splitlines()[0])
+    os.kill(pid, signal.SIGKILL)
+    with psycopg.connect(postgres.start()) as connection:
+        assert connection.execute("select count(*) from kept").fetchone() == (1000,)
+
+
+def test_two_starters_get_one_server(postgres: PrivatePostgres) -> None:
+    """Two servers on one data directory."""
+    answers: list[str] = []
+    threads = [threading.Thread(target=lambda: answers.append(postgres.start())) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(answers)) == 1
+    assert len(answers) == 3
+
+
+def test_it_listens_on_no_port(postgres: PrivatePostgres) -> None:
+    """A database open to the network."""
+    with psycopg.connect(postgres.start()) as connection:
+        assert connection.execute("show listen_addresses").fetchone() == ("",)
+
+
+def test_migrations_apply_once(pool: Pool) -> None:
+    """A schema applied twice, or history that the Supabase CLI can't read."""
+    assert migrate(pool) == []
+    assert pending(pool) == []
+    with pool.connection() as connection:
+        found = connection.execute("select version, name from supabase_migrations.schema_migrations").fetchall()
+        open_tables = connection.execute(
+            "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' "
+            "and not relrowsecurity"
+        ).fetchall()
+    assert ("20261124080000", "spine") in found
+    assert open_tables == []
+
+
+def test_nobody_there_is_named_without_the_password() -> None:
+    """A password in an error message."""
+    with pytest.raises(StorageError, match=r"127\.0\.0\.1:1/x") as caught:
+        open_pool("postgresql://me:hunter2@127.0.0.1:1/x", timeout=1)
+    assert "hunter2" not in str(caught.value)

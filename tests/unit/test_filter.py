@@ -1,0 +1,126 @@
+"""The filter: equal to textbook algebra, one state whatever the path, files that can be trusted."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.simulated import simulate
+from tipoff.errors import InputError, ModelFileError
+from tipoff.forecast.fit import fit_params
+from tipoff.forecast.model import Model, load_model
+from tipoff.forecast.params import BUILT_IN, FilterParams, params_from_dict
+from tipoff.forecast.state import FilterState, state_after
+from tipoff.forecast.table import build_table, in_order
+
+
+def test_two_players_by_hand() -> None:
+    """A gain or a variance that is off by a term."""
+    zero = {field.name: 0.0 for field in dataclasses.fields(FilterParams)}
+    margin = FilterParams(**{**zero, "v0": 100.0, "v_link": 20.0, "r": 70.0, "clip": 9.0})
+    params = dataclasses.replace(BUILT_IN, margin=margin)
+    first = simulate(1)[0][0]
+    match = dataclasses.replace(first, score_a=60, score_b=50)
+    state = FilterState.fresh(params)
+    before = state.forecast([match])[0]
+    assert before.margin_mean == 0
+    assert before.margin_sd**2 == pytest.approx(20 + 70)
+    state.learn([match])
+    after = state.forecast([match])[0]
+    assert after.margin_mean == pytest.approx(10 * 20 / 90)
+    assert after.margin_sd**2 == pytest.approx(70 + 20 - 20 * 20 / 90)
+
+
+def test_learning_in_pieces_is_learning_at_once() -> None:
+    """Live numbers that differ from a replay."""
+    matches = in_order(simulate(6)[0])
+    once = state_after(BUILT_IN, matches)
+    pieces = FilterState.fresh(BUILT_IN)
+    rng, done = random.Random(1), 0
+    while done < len(matches):
+        step = rng.randint(1, 60)
+        pieces = FilterState.from_bytes(pieces.to_bytes())
+        pieces.learn(matches[done : done + step])
+        done += step
+    assert [dataclasses.astuple(d) for d in pieces.forecast(matches[-50:])] == [
+        dataclasses.astuple(d) for d in once.forecast(matches[-50:])
+    ]
+
+
+def test_forecasting_leaves_the_state_alone() -> None:
+    """A forecast that teaches the filter something."""
+    matches = in_order(simulate(4)[0])
+    state = state_after(BUILT_IN, matches[:500])
+    before = state.to_bytes()
+    state.forecast(matches[500:])
+    assert state.to_bytes() == before
+
+
+def test_what_sorts_earlier_is_refused() -> None:
+    """A late result learned out of order without anybody noticing."""
+    matches = in_order(simulate(2)[0])
+    state = state_after(BUILT_IN, matches[100:])
+    with pytest.raises(ValueError, match="learn from the beginning"):
+        state.learn(matches[:1])
+
+
+def test_the_covariance_stays_a_covariance() -> None:
+    """Rounding that makes a variance negative after thousands of updates."""
+    state = state_after(BUILT_IN, simulate(40)[0])
+    n = int(state.arrays.counters[0])
+    for f in range(2):
+        lower = np.tril(state.arrays.C[f, :n, :n])
+        assert np.linalg.eigvalsh(lower + np.tril(lower, -1).T).min() > -1e-8
+
+
+def test_a_window_too_small_to_fit_is_refused() -> None:
+    """Hyper-parameters fitted on noise."""
+    with pytest.raises(InputError, match="too few"):
+        fit_params(build_table(simulate(1)[0][:50]))
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> tuple[Path, str]:
+    """A model on disk."""
+    model = Model(BUILT_IN, "2026-07-01T00:00:00+00:00", {}, {}, {}, state_after(BUILT_IN, simulate(2)[0]))
+    return tmp_path, model.save(tmp_path)
+
+
+def test_a_model_comes_back_as_it_was(saved: tuple[Path, str]) -> None:
+    """A value lost on the way to disk."""
+    folder, sha256 = saved
+    model = load_model(folder, sha256)
+    assert model.params == BUILT_IN
+    assert model.save(folder) == sha256
+
+
+@pytest.mark.parametrize("suffix", [".json", ".npz"])
+def test_one_changed_byte_is_refused(saved: tuple[Path, str], suffix: str) -> None:
+    """A damaged model that forecasts."""
+    folder, sha256 = saved
+    path = next(folder.glob(f"*{suffix}"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(ModelFileError, match="changed or cut short"):
+        load_model(folder, sha256)
+
+
+@pytest.mark.parametrize("blob", [b"", b"PK\x03\x04", b"hello", b"\x93NUMPY" + b"\x00" * 50])
+def test_a_foreign_file_is_refused(blob: bytes) -> None:
+    """A crash, or worse a pickle, instead of an error."""
+    with pytest.raises(ModelFileError):
+        FilterState.from_bytes(blob)
+
+
+@pytest.mark.parametrize("change", [{"r": 0.0}, {"q": -1.0}, {"v0": float("nan")}, {"v0": "1"}, {"v0": True}])
+def test_unusable_hyper_parameters_are_refused(change: dict[str, object]) -> None:
+    """A negative variance that comes out of a file."""
+    document = dataclasses.asdict(BUILT_IN)
+    document["margin"].update(change)
+    with pytest.raises(ModelFileError, match="not a usable number"):
+        params_from_dict(document)
