@@ -1,0 +1,71 @@
+"""Run every measurement, write bench/results.json, and put the figures into the README."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench.data import real, simulated
+from bench.readme import write_figures
+from bench.replay import measure
+from tipoff.backtest.report import report
+from tipoff.backtest.run import Window, run_backtest
+from tipoff.domain.match import Match
+from tipoff.forecast.baselines import ladder
+from tipoff.forecast.gaussian import GaussianFilter
+
+RESULTS = Path(__file__).parent / "results.json"
+WINDOW = Window(dt.date(2026, 7, 5), dt.date(2026, 7, 6), dt.date(2026, 8, 5))
+
+
+def alone(*arguments: str) -> dict[str, Any]:
+    """A measurement in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.alone", *arguments], check=True, capture_output=True, text=True
+    )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def backtest(matches: list[Match] | None) -> dict[str, Any] | None:
+    """The figures on real matches, fitted until 5 July 2026."""
+    if matches is None:
+        return None
+    made = report(run_backtest(matches, WINDOW, [GaussianFilter(), *ladder()]))
+    for model in made["models"]:
+        del model["bins"]
+    return made
+
+
+def main() -> None:
+    """Measure and write."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    recorded = real()
+    results = {
+        "commit": commit,
+        "machine": {"system": platform.platform(), "python": platform.python_version(), "processor": _processor()},
+        "real_matches": recorded is not None,
+        "backtest": backtest(recorded),
+        "replay": measure(recorded or simulated(13_601)),
+        "fit": alone("fit"),
+        "ingest": alone("ingest"),
+        "cost": [alone("cost", str(count)) for count in (1_000, 10_000, 100_000)],
+    }
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    write_figures(results)
+    print(json.dumps({key: results[key] for key in ("replay", "fit", "ingest", "cost")}, indent=1))
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""The README's figures, between two marks, from bench/results.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
+
+
+def figures(results: dict[str, Any]) -> str:
+    """Markdown tables of what was measured."""
+    parts = []
+    if results["backtest"]:
+        parts += [_quality(results["backtest"]), ""]
+    rates = results["replay"]["matches_a_second"]
+    parts += [
+        f"Speed on one core, {results['replay']['matches']:,} matches ({results['machine']['processor']}):",
+        "",
+        "| what | matches a second |",
+        "|---|---|",
+        *(f"| {name} | {rate:,.0f} |" for name, rate in rates.items()),
+        "",
+        f"Fitting {results['fit']['matches']:,} matches from cold takes {results['fit']['cold_seconds']:.0f} s, again "
+        f"a day later {results['fit']['warm_seconds']:.0f} s, with {results['fit']['peak_mb']:.0f} MB at most.",
+    ]
+    if results["ingest"]:
+        parts[-1] += (
+            f" Reading {results['ingest']['rows']:,} rows into Postgres takes {results['ingest']['seconds']:.1f} s."
+        )
+    parts.append(
+        " ".join(
+            f"{c['matches']:,} simulated matches: {c['microseconds_a_match']:.1f} us a match, "
+            f"{c['table_bytes_a_match']:.0f} bytes a match."
+            for c in results["cost"]
+        )
+    )
+    parts += ["", f"Measured at commit `{results['commit'][:12]}`; everything is in `bench/results.json`."]
+    return "\n".join(parts)
+
+
+def _quality(backtest: dict[str, Any]) -> str:
+    window = backtest["window"]
+    lines = [
+        f"{backtest['matches']:,} real matches, {window['first']} to {window['last']}, each forecast "
+        f"{window['lead']} minutes ahead from what was knowable; hyper-parameters fitted until {window['fit_until']} "
+        "(their priors are centred on values found until 18 July, so the first 12 days are not entirely clean):",
+        "",
+        "| model | log loss (95 % interval) | accuracy | ECE | MAE margin | MAE total | 80 % covers margin, total |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for model in backtest["models"]:
+        m = model["measures"]
+        lines.append(
+            f"| {model['name']} | {m['log_loss']['mean']:.4f} ({m['log_loss']['low']:.4f} to "
+            f"{m['log_loss']['high']:.4f}) | {m['hit']['mean']:.1%} | {model['ece']:.3f} | "
+            f"{m['margin_error']['mean']:.2f} | {m['total_error']['mean']:.2f} | "
+            f"{m['margin_inside']['mean']:.1%}, {m['total_inside']['mean']:.1%} |"
+        )
+    return "\n".join(lines)
+
+
+def write_figures(results: dict[str, Any]) -> None:
+    """Replace what stands between the marks."""
+    text = README.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(f"{before}{BEGIN}\n{figures(results)}\n{END}{after}")

@@ -1,0 +1,32 @@
+"""Docs cannot lie."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from bench.readme import BEGIN, END, figures
+from tipoff.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_figures_are_those_of_the_benchmark() -> None:
+    """A figure typed by hand."""
+    results = json.loads((ROOT / "bench" / "results.json").read_text())
+    assert README.partition(BEGIN)[2].partition(END)[0].strip() == figures(results)
+
+
+def test_every_setting_of_ours_is_explained() -> None:
+    """A setting nobody can find."""
+    ours = [str(f.validation_alias) for f in Settings.model_fields.values()]
+    missing = [name for name in ours if name.startswith(("TIPOFF", "DATABASE")) and f"`{name}`" not in README]
+    assert not missing
+
+
+def test_no_address_of_a_package_registry_is_committed() -> None:
+    """Requirements that only install here."""
+    for path in ROOT.glob("requirements*.txt"):
+        assert not re.search(r"https?://|--index-url|--find-links", path.read_text()), path
