@@ -22,8 +22,8 @@ def figures(results: dict[str, Any]) -> str:
         "|---|---|",
         *(f"| {name} | {rate:,.0f} |" for name, rate in rates.items()),
         "",
-        f"Fitting {results['fit']['matches']:,} matches from cold takes {results['fit']['cold_seconds']:.0f} s, again "
-        f"a day later {results['fit']['warm_seconds']:.0f} s, with {results['fit']['peak_mb']:.0f} MB at most.",
+        f"Fitting {results['fit']['matches']:,} matches from cold takes {results['fit']['cold_seconds']:.0f} s, "
+        f"again a day later {results['fit']['warm_seconds']:.0f} s, with {results['fit']['peak_mb']:.0f} MB at most.",
     ]
     if results["ingest"]:
         parts[-1] += (

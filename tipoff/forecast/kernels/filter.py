@@ -215,15 +215,43 @@ def _advance(s: Arrays, P: np.ndarray, row: np.ndarray, now: int, gap: int) -> N
 
 
 @_jit
-def _position(s: Arrays, f: int, row: np.ndarray, k: int) -> tuple[int, float]:
-    """Dense position and sign of observed state k: player, team, session of A, then of B."""
-    side, kind = k // 3, k % 3
-    sign = -1.0 if f == 0 and side == 1 else 1.0
-    if kind == 0:
-        return s.pos_player[row[side]], sign
-    if kind == 1:
-        return (s.pos_team[row[2 + side]] if row[2 + side] >= 0 else NEVER), sign
-    return s.slot_pos[s.slot_of[row[side]]], sign
+def _positions(s: Arrays, f: int, row: np.ndarray, at: np.ndarray, sign: np.ndarray) -> int:
+    """Fill dense positions and signs of the observed states besides the base; returns how many."""
+    side = -1.0 if f == 0 else 1.0
+    n = 0
+    for k in range(2):
+        for place in (s.pos_player[row[k]], s.slot_pos[s.slot_of[row[k]]]):
+            at[n], sign[n] = place, 1.0 if k == 0 else side
+            n += 1
+        if row[2 + k] >= 0:
+            at[n], sign[n] = s.pos_team[row[2 + k]], 1.0 if k == 0 else side
+            n += 1
+    return n
+
+
+@_jit
+def _covariances(C: np.ndarray, at: np.ndarray, sign: np.ndarray, observed: int, n: int, ch: np.ndarray) -> None:
+    """ch = C h from the lower triangle C: rows left of the diagonal, columns below it."""
+    for i in range(n):
+        ch[i] = C[i, 0]
+    for k in range(observed):
+        place, plus = at[k], sign[k]
+        line = C[place]
+        for i in range(place):
+            ch[i] += plus * line[i]
+        for i in range(place, n):
+            ch[i] += plus * C[i, place]
+
+
+@_jit
+def _condition(C: np.ndarray, x: np.ndarray, ch: np.ndarray, n: int, gain: float, var: float) -> None:
+    """The rank-one update of mean and covariance."""
+    for i in range(n):
+        x[i] += ch[i] * gain
+        g = ch[i] / var
+        line = C[i]
+        for j in range(i + 1):
+            line[j] -= g * ch[j]
 
 
 @_jit
@@ -232,23 +260,13 @@ def _observe(
 ) -> tuple[float, float]:
     """Condition filter f on the observation y; returns the mean and variance it had forecast."""
     n = s.counters[N_USED]
-    for i in range(n):
-        ch[i] = s.C[f, i, 0]
-    mean, var = s.x[f, 0], P[f, NOISE]
-    for k in range(6):
-        at, sign = _position(s, f, row, k)
-        if at == NEVER:
-            continue
-        mean += sign * s.x[f, at]
-        for i in range(at):
-            ch[i] += sign * s.C[f, at, i]
-        for i in range(at, n):
-            ch[i] += sign * s.C[f, i, at]
-    var += ch[0]
-    for k in range(6):
-        at, sign = _position(s, f, row, k)
-        if at != NEVER:
-            var += sign * ch[at]
+    at, sign = np.empty(6, np.int64), np.empty(6)
+    observed = _positions(s, f, row, at, sign)
+    _covariances(s.C[f], at, sign, observed, n, ch)
+    mean, var = s.x[f, 0], P[f, NOISE] + ch[0]
+    for k in range(observed):
+        mean += sign[k] * s.x[f, at[k]]
+        var += sign[k] * ch[at[k]]
     terms = np.empty((6, 2))
     extras(s, P, f, row, now, gap, terms)
     for k in range(6):
@@ -256,12 +274,7 @@ def _observe(
         var += terms[k, 1]
     bound = P[f, CLIP] * np.sqrt(var)
     gain = min(max(y - mean, -bound), bound) / var
-    for i in range(n):
-        s.x[f, i] += ch[i] * gain
-        g = ch[i] / var
-        line = s.C[f, i]
-        for j in range(i + 1):
-            line[j] -= g * ch[j]
+    _condition(s.C[f], s.x[f], ch, n, gain, var)
     for k in range(6):
         terms[k, 0] += _sign(f, k, row) * terms[k, 1] * gain
         terms[k, 1] -= terms[k, 1] * terms[k, 1] / var
