@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 H2H_2026 = "https://api-h2h.hudstats.com/v1"
+H2H_2025 = "https://api-sis-stats.hudstats.com/v1"
 
 
 class Settings(BaseSettings):
@@ -29,13 +30,23 @@ class Settings(BaseSettings):
     source: str = Field(
         default="h2h-2026",
         validation_alias="TIPOFF_SOURCE",
-        description="h2h-2026, recorded:PATH, or league (simulated).",
+        description="h2h-2026, h2h-2025, recorded:PATH, or league (simulated).",
     )
     spacing: float = Field(
         default=1.2,
         ge=0,
         validation_alias="TIPOFF_SPACING",
         description="Least seconds between two requests to the real league.",
+    )
+    token: SecretStr | None = Field(
+        default=None,
+        validation_alias="TIPOFF_H2H_2025_TOKEN",
+        description="Guest token of the 2025 API.",
+    )
+    token_command: str | None = Field(
+        default=None,
+        validation_alias="TIPOFF_H2H_2025_TOKEN_COMMAND",
+        description="Command that prints a guest token of the 2025 API.",
     )
     postgres_user: str = Field(
         default="nobody",

@@ -15,14 +15,16 @@ from tipoff.league.runner import league_server
 from tipoff.league.server import LeagueApp
 from tipoff.league.simulator import League
 from tipoff.league.truth import LeagueSettings
-from tipoff.settings import H2H_2026, Settings
+from tipoff.settings import H2H_2025, H2H_2026, Settings
 from tipoff.storage.embedded import PrivatePostgres
 from tipoff.storage.migrations import migrate
 from tipoff.storage.pool import Pool, open_pool
+from tipoff.upstream.h2h2025 import H2H2025Source
 from tipoff.upstream.h2h2026 import H2H2026Source
 from tipoff.upstream.http import Manners
 from tipoff.upstream.recorded import RecordedSource
 from tipoff.upstream.source import MatchSource
+from tipoff.upstream.token import TokenProvider
 
 
 def read_settings() -> Settings:
@@ -71,11 +73,14 @@ def source_and_clock(settings: Settings, at: dt.datetime | None = None) -> Itera
             yield from _closing(H2H2026Source(url, clock, Manners(spacing=0), label=name), clock)
     elif settings.source == "h2h-2026":
         yield from _closing(H2H2026Source(H2H_2026, clock, Manners(spacing=settings.spacing)), clock)
+    elif settings.source == "h2h-2025":
+        tokens = TokenProvider(settings.token, settings.token_command)
+        yield from _closing(H2H2025Source(H2H_2025, tokens, clock, Manners(spacing=settings.spacing)), clock)
     else:
-        raise InputError(f"TIPOFF_SOURCE is {settings.source!r}; it is h2h-2026, league or recorded:PATH")
+        raise InputError(f"TIPOFF_SOURCE is {settings.source!r}; it is h2h-2026, h2h-2025, league or recorded:PATH")
 
 
-def _closing(source: H2H2026Source, clock: Clock) -> Iterator[tuple[MatchSource, Clock]]:
+def _closing(source: MatchSource, clock: Clock) -> Iterator[tuple[MatchSource, Clock]]:
     try:
         yield source, clock
     finally:

@@ -36,12 +36,14 @@ def summary(report: FetchReport) -> str:
 
 
 def fetch(
-    days: int = typer.Option(61, min=0, max=400, help="How many days back."),
+    days: int = typer.Option(61, min=0, max=1500, help="How many days back."),
+    source_name: str | None = typer.Option(None, "--source", help="Instead of TIPOFF_SOURCE."),
     at: str | None = At,
     json: bool = Json,
 ) -> None:
     """Fetch results and fixtures from the source and read them; raw answers are kept."""
     settings = read_settings()
+    settings.source = source_name or settings.source
     with database(settings) as pool, source_and_clock(settings, parse_time(at)) as (source, clock):
         wanted = source.days if isinstance(source, RecordedSource) else days_until(clock.now(), days)
         with progress("fetch") as report:

@@ -1,4 +1,7 @@
-"""A server that speaks the league's 2026 wire protocol over a book of matches, with a clock of its own."""
+"""A server that speaks the league's 2026 wire protocol over a book of matches, with a clock of its own.
+
+The 2025 schedule is there too, behind the token "guest".
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tipoff.clock import Clock, SpeedClock
-from tipoff.league import schedule
+from tipoff.league import careers, schedule, wire2025
 from tipoff.league.book import MatchBook
 from tipoff.league.faults import Faults
 
 SPORT = "nba"
+GUEST = "guest"
 
 
 class LeagueApp:
@@ -22,13 +26,18 @@ class LeagueApp:
 
     def __init__(self, book: MatchBook, clock: Clock) -> None:
         self.book, self.clock, self.faults = book, clock, Faults()
+        self.token = GUEST
         self.asgi = Starlette(
             routes=[
+                Route("/v1/schedule", self._schedule_2025),
                 Route("/v1/schedule/{sport}", self._day),
                 Route("/v1/schedule/past/{sport}", self._past),
                 Route("/v1/schedule/upcoming/{sport}", self._upcoming),
                 Route("/v1/live/{sport}", self._live),
+                Route("/v1/participant/{sport}", self._participants),
                 Route("/v1/participant/{sport}/names", self._names),
+                Route("/v1/participant/{sport}/stats", self._participant),
+                Route("/v1/h2h/{sport}/participants", self._h2h),
                 Route("/control/clock", self._set_clock, methods=["POST"]),
                 Route("/control/faults", self._set_fault, methods=["POST"]),
             ]
@@ -62,6 +71,30 @@ class LeagueApp:
 
     async def _names(self, _request: Request) -> Response:
         return JSONResponse(self.book.players())
+
+    async def _participants(self, _request: Request) -> Response:
+        return JSONResponse(list(careers.careers(self.book, self.clock.now()).values()))
+
+    async def _participant(self, request: Request) -> Response:
+        known = careers.careers(self.book, self.clock.now())
+        name = request.query_params.get("participant", "").upper()
+        return JSONResponse(known[name]) if name in known else JSONResponse({"error": "unknown"}, status_code=404)
+
+    async def _h2h(self, request: Request) -> Response:
+        a, b = (request.query_params.get(f"participant_{side}", "").upper() for side in "ab")
+        answer = careers.head_to_head(self.book, self.clock.now(), a, b)
+        return JSONResponse(answer) if answer else JSONResponse({"error": "unknown"}, status_code=404)
+
+    async def _schedule_2025(self, request: Request) -> Response:
+        if request.headers.get("Authorization") != f"Bearer {self.token}":
+            return JSONResponse({"message": "Unauthenticated."}, status_code=401)
+        query = request.query_params
+        try:
+            begin, end = (dt.datetime.fromisoformat(query[key]).replace(tzinfo=dt.UTC) for key in ("from", "to"))
+            kind = query["schedule-type"]
+        except (KeyError, ValueError) as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        return await self.faults.answer(wire2025.rows(self.book, kind, begin, end, self.clock.now()))
 
     async def _set_clock(self, request: Request) -> Response:
         try:
