@@ -108,6 +108,19 @@ def test_replay_follows_the_log(pool: Pool, tmp_path: Path) -> None:
     assert states[-1].to_bytes() == bring_up_to_date(pool, end).state.to_bytes()
 
 
+def test_a_match_moved_to_a_later_start_is_not_learned_twice(pool: Pool, tmp_path: Path) -> None:
+    """A correction that looks new because it now sorts last."""
+    activate(pool, tmp_path)
+    matches = in_order(simulate(1)[0])[:20]
+    end = matches[-1].start + 60 * MINUTE
+    bring(pool, payload([wire_row(m) for m in matches], end))
+    assert bring_up_to_date(pool, end).state.matches == 20
+    later = (matches[-1].start + 5 * MINUTE).strftime("%Y-%m-%dT%H:%M:%SZ")
+    bring(pool, payload([wire_row(matches[3], startDate=later)], end + MINUTE))
+    moved = bring_up_to_date(pool, end + MINUTE)
+    assert (moved.rebuilt, moved.state.matches) == (True, 20)
+
+
 def test_predict_needs_fixtures_that_have_not_begun(pool: Pool, tmp_path: Path) -> None:
     """A forecast of a match that is on."""
     activate(pool, tmp_path)

@@ -183,8 +183,13 @@ class FilterState:
             where = getattr(a, name)
             if where.min(initial=0) < arrays.NEVER or where.max(initial=0) >= n:
                 raise ModelFileError(f"filter state holds a {name} outside its {n} states")
-        bad_slot = max(a.slot_of.max(initial=0), a.slot_player.max(initial=0)) >= size[0]
-        if bad_slot or not 0 < a.counters[arrays.N_USED] <= n or not 0 <= a.counters[arrays.N_SLOTS] <= size[0]:
+        slots = np.concatenate([a.slot_of, a.slot_player])
+        if (
+            slots.min() < arrays.NEVER
+            or slots.max() >= size[0]
+            or not 0 < a.counters[arrays.N_USED] <= n
+            or not 0 <= a.counters[arrays.N_SLOTS] <= size[0]
+        ):
             raise ModelFileError("filter state holds session slots or counters out of range")
 
 

@@ -75,9 +75,7 @@ def _stored_state(stored: models.StoredState | None) -> FilterState | None:
 
 def _in_sequence(state: FilterState, arrivals: Sequence[Arrival]) -> list[Match] | None:
     """The arrivals to learn on top of `state`; None when one is a correction or sorts earlier."""
-    if len({a.match.external_id for a in arrivals}) < len(arrivals):
-        return None
-    if not all(state.follows(arrival.match) for arrival in arrivals):
+    if not all(arrival.first and state.follows(arrival.match) for arrival in arrivals):
         return None
     return in_order(a.match for a in arrivals if a.match.status is MatchStatus.FINAL)
 

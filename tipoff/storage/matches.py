@@ -16,10 +16,11 @@ INGEST_LOCK = 7_204_020
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Arrival:
-    """One entry of the log: a result that was new, or had changed, when it was observed."""
+    """One entry of the log: a result that was new, or had changed (not `first`), when it was observed."""
 
     arrival_id: int
     observed_at: dt.datetime
+    first: bool
     match: Match
 
 
@@ -108,10 +109,15 @@ def results(connection: Connection) -> list[Match]:
 def arrivals_after(connection: Connection, arrival_id: int) -> list[Arrival]:
     """The log after that entry, in order."""
     rows = connection.execute(
-        f"select arrival_id, observed_at, {COLUMNS} from match_arrivals where arrival_id > %s order by arrival_id",
+        f"""
+        select arrival_id, observed_at, not exists (
+          select 1 from match_arrivals e where e.external_id = a.external_id and e.arrival_id < a.arrival_id
+        ), {COLUMNS}
+        from match_arrivals a where arrival_id > %s order by arrival_id
+        """.encode(),
         (arrival_id,),
     ).fetchall()
-    return [Arrival(int(row[0]), row[1], _match(row[2:])) for row in rows]
+    return [Arrival(int(row[0]), row[1], row[2], _match(row[3:])) for row in rows]
 
 
 def last_arrival_id(connection: Connection) -> int:
