@@ -80,6 +80,15 @@ def test_what_lies_beyond_the_horizon_is_not_withdrawn(pool: Pool) -> None:
     assert bring(pool, payload([], NOON + 2 * MINUTE)).withdrawn == 0
 
 
+def test_a_fixture_whose_row_cannot_be_believed_has_not_vanished(pool: Pool) -> None:
+    """A withdrawal because the league sent one row with a wrong type."""
+    rows = [fixture(i, NOON + i * 10 * MINUTE) for i in (1, 2, 3)]
+    bring(pool, payload(rows, NOON))
+    rows[1]["streamName"] = 7
+    seen = bring(pool, payload(rows, NOON + MINUTE))
+    assert (seen.withdrawn, seen.quarantined["bad_stream"]) == (0, 1)
+
+
 def test_a_played_fixture_becomes_played(pool: Pool) -> None:
     """A fixture that stays scheduled beside its own result."""
     bring(pool, payload([fixture(1, NOON)], NOON - MINUTE))

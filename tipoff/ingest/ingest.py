@@ -56,7 +56,13 @@ def ingest_payload(connection: Connection, payload_id: int, payload: RawPayload,
         new, changed = matches.record(connection, payload_id, payload.fetched_at, parsed.matches)
         fixtures.see(connection, payload.fetched_at, parsed.fixtures)
     ended_until = max((m.start for m in parsed.matches), default=None)
-    withdrawn = fixtures.settle(connection, payload.day, payload.fetched_at, parsed.fixtures, ended_until)
+    refused = [r.external_id for r in parsed.rejected if r.external_id is not None]
+    fixtures.mark_played(connection)
+    withdrawn = 0
+    if parsed.whole:
+        withdrawn = fixtures.withdraw(
+            connection, payload.day, payload.fetched_at, parsed.fixtures, refused, ended_until
+        )
     quarantine.keep(connection, payload_id, payload.fetched_at, parsed.rejected)
     payloads.mark_ingested(connection, payload_id, now)
     return IngestReport(

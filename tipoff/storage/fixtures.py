@@ -42,31 +42,39 @@ def see(connection: Connection, seen_at: dt.datetime, fixtures: Sequence[Fixture
     connection.execute("drop table shown")
 
 
-def settle(connection: Connection, day: dt.date, seen_at: dt.datetime, shown: Sequence[Fixture],
-           ended_until: dt.datetime | None) -> int:  # fmt: skip
-    """After a payload for `day`: mark what was played, withdraw what vanished; returns how many withdrew.
-
-    A fixture vanished when it lies between `seen_at` and the furthest fixture shown but is not shown. One
-    with no result is given up three hours after its start, once later matches (`ended_until`) have results.
-    """
+def mark_played(connection: Connection) -> None:
+    """Fixtures that have become matches are played."""
     connection.execute(
         """
         update upcoming_matches u set status = 'played', withdrawn_at = null, withdrawn_because = null
         from matches m where m.external_id = u.external_id and u.status <> 'played'
         """
     )
+
+
+def withdraw(
+    connection: Connection, day: dt.date, seen_at: dt.datetime, shown: Sequence[Fixture], refused: Sequence[str],
+    ended_until: dt.datetime | None,
+) -> int:  # fmt: skip
+    """After a payload for `day` that could be read to its end: withdraw what vanished; returns how many.
+
+    A fixture vanished when it lies between `seen_at` and the furthest fixture shown but is neither shown nor
+    among the ids of rows that were `refused`. One with no result is given up three hours after its start,
+    once later matches (`ended_until`) have results.
+    """
     begin = dt.datetime.combine(day, dt.time(), tzinfo=dt.UTC)
     cursor = connection.execute(
         """
         update upcoming_matches set status = 'withdrawn', withdrawn_at = %(at)s,
           withdrawn_because = case when start_at > %(at)s then 'vanished' else 'no_result' end
         where status = 'scheduled' and start_at >= %(begin)s and start_at < %(begin)s + interval '24 hours'
-          and last_seen_at < %(at)s
+          and last_seen_at < %(at)s and external_id <> all(%(refused)s)
           and ((start_at > %(at)s and start_at <= %(furthest)s)
             or (start_at < %(given_up)s and start_at < %(ended_until)s))
         """,
         {
-            "at": seen_at, "begin": begin, "given_up": seen_at - NO_RESULT_AFTER,
+            "at": seen_at,
+            "refused": list(refused), "begin": begin, "given_up": seen_at - NO_RESULT_AFTER,
             "furthest": max((f.start for f in shown), default=None), "ended_until": ended_until,
         },
     )  # fmt: skip
