@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -52,6 +53,17 @@ def test_it_survives_being_killed(postgres: PrivatePostgres) -> None:
     os.kill(pid, signal.SIGKILL)
     with psycopg.connect(postgres.start()) as connection:
         assert connection.execute("select count(*) from kept").fetchone() == (1000,)
+
+
+def test_a_zombie_is_not_taken_for_a_server(postgres: PrivatePostgres) -> None:
+    """A killed server that nobody reaps (a container without an init) keeps the database down for ever."""
+    postgres.start()
+    postgres.stop()
+    with subprocess.Popen(["/bin/true"]) as dead:
+        os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
+        (postgres.data / "postmaster.pid").write_text(f"{dead.pid}\n{postgres.data}\n")
+        with psycopg.connect(postgres.start()) as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
 
 
 def test_two_starters_get_one_server(postgres: PrivatePostgres) -> None:
