@@ -122,6 +122,7 @@ def _run_model(
 ) -> tuple[ModelReport, Forecasts, Scores]:  # fmt: skip
     started = time.perf_counter()
     model.fit(earlier, progress)
+    model.walk(table.head(2), lead)  # what compiles on first use belongs to fitting
     fitted = time.perf_counter()
     made = model.walk(table, lead)
     walked = time.perf_counter()
