@@ -140,5 +140,9 @@ def test_careers_and_head_to_head_are_truthful(url: str) -> None:
         ]
         assert seen[0]
         assert seen[0] == [{"w": "l", "l": "w"}[letter] for letter in seen[1]]
+        by_match = client.get("/h2h/nba", params={"external_id": past["externalId"]}).json()
+        assert by_match["h2H"] == seen[0]
+        assert by_match["matchDetails"]["teamAName"] == past["teamAName"]
+        assert client.get("/h2h/nba", params={"external_id": "NB000000000"}).status_code == 404
         assert seen[0][0] == ("w" if past["teamAScore"] > past["teamBScore"] else "l")
         assert client.get("/participant/nba/stats", params={"participant": "NOBODY"}).status_code == 404

@@ -42,6 +42,18 @@ def head_to_head(book: MatchBook, now: dt.datetime, a: str, b: str) -> dict[str,
     return {"h2H": meetings[::-1], "participantAStats": known[a], "participantBStats": known[b]}
 
 
+def match_head_to_head(book: MatchBook, now: dt.datetime, external_id: str) -> dict[str, Any] | None:
+    """The same for the two players of a match, played or to come, with who they are and what they use."""
+    matches = book.matches(now - SPAN, now + dt.timedelta(days=1))
+    match = next((m for m in matches if m.external_id == external_id and m.published_at <= now), None)
+    answer = head_to_head(book, now, match.player_a, match.player_b) if match else None
+    if match is None or answer is None:
+        return None
+    names = ("participantAName", "participantBName", "teamAName", "teamBName")
+    shown = row(match, now)
+    return answer | {"matchDetails": {name: shown[name] for name in names}}
+
+
 def _games(book: MatchBook, now: dt.datetime) -> list[tuple[str, str, int, int]]:
     """(player, opponent, points, points against) of every result that counts, each from both sides."""
     games = []

@@ -37,6 +37,7 @@ class LeagueApp:
                 Route("/v1/participant/{sport}", self._participants),
                 Route("/v1/participant/{sport}/names", self._names),
                 Route("/v1/participant/{sport}/stats", self._participant),
+                Route("/v1/h2h/{sport}", self._h2h_of_match),
                 Route("/v1/h2h/{sport}/participants", self._h2h),
                 Route("/control/clock", self._set_clock, methods=["POST"]),
                 Route("/control/faults", self._set_fault, methods=["POST"]),
@@ -83,6 +84,10 @@ class LeagueApp:
     async def _h2h(self, request: Request) -> Response:
         a, b = (request.query_params.get(f"participant_{side}", "").upper() for side in "ab")
         answer = careers.head_to_head(self.book, self.clock.now(), a, b)
+        return JSONResponse(answer) if answer else JSONResponse({"error": "unknown"}, status_code=404)
+
+    async def _h2h_of_match(self, request: Request) -> Response:
+        answer = careers.match_head_to_head(self.book, self.clock.now(), request.query_params.get("external_id", ""))
         return JSONResponse(answer) if answer else JSONResponse({"error": "unknown"}, status_code=404)
 
     async def _schedule_2025(self, request: Request) -> Response:
