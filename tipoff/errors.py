@@ -8,7 +8,10 @@ TipoffError
 │   ├── TransientUpstreamError    worth another try: 429, 5xx, connection trouble, a body cut short
 │   └── TerminalUpstreamError     asking again would get the same answer
 └── StorageError          the database cannot be reached, started or brought to the schema
-    └── ConflictError     somebody else wrote first (compare-and-swap lost)
+    ├── ConflictError     somebody else wrote first (compare-and-swap lost)
+    ├── ArtifactError     a model's file cannot be stored, read, or is not what its name says
+    │   └── TransientArtifactError    worth another try
+    └── LedgerError       the record does not verify, or cannot be used
 """
 
 
@@ -50,3 +53,19 @@ class StorageError(TipoffError):
 
 class ConflictError(StorageError):
     """Somebody else wrote the same row first."""
+
+
+class ArtifactError(StorageError):
+    """A model's file cannot be stored or read, or is not what its name says."""
+
+
+class TransientArtifactError(ArtifactError):
+    """The store failed in a way that may pass; `retry_after` is in seconds where it was told."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class LedgerError(StorageError):
+    """The record does not verify, or cannot be used as asked."""

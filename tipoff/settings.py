@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import platformdirs
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 H2H_2026 = "https://api-h2h.hudstats.com/v1"
 H2H_2025 = "https://api-sis-stats.hudstats.com/v1"
@@ -59,7 +60,44 @@ class Settings(BaseSettings):
         default=None, validation_alias="SUPABASE_URL", description="The Supabase project."
     )
 
+    supabase_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_SECRET_KEY"),
+        description="With SUPABASE_URL: models are stored in Supabase Storage.",
+    )
+    bucket: str = Field(
+        default="tipoff", validation_alias="TIPOFF_BUCKET", description="Bucket of Supabase Storage for models."
+    )
+    owner_database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias="TIPOFF_OWNER_DATABASE_URL",
+        description="The role that owns the tables, for migrations alone; absent: DATABASE_URL does it.",
+    )
+    horizons: Annotated[list[int], NoDecode] = Field(
+        default=[30, 2],
+        validation_alias="TIPOFF_HORIZONS",
+        description="Minutes before the start at which forecasts are sealed.",
+    )
+    heads_every: float = Field(
+        default=60.0,
+        gt=0,
+        validation_alias="TIPOFF_HEADS_EVERY",
+        description="Minutes between two published heads of the ledger while tipoff up runs.",
+    )
+
+    @field_validator("horizons", mode="before")
+    @classmethod
+    def _horizons(cls, value: object) -> object:
+        return [part for part in value.replace(",", " ").split() if part] if isinstance(value, str) else value
+
+    @field_validator("horizons")
+    @classmethod
+    def _usable(cls, value: list[int]) -> list[int]:
+        if not value or len(set(value)) != len(value) or not all(1 <= h <= 1440 for h in value):
+            raise ValueError("minutes before the start, different ones from 1 to 1440, like 30,2")
+        return sorted(value, reverse=True)
+
     @property
-    def models(self) -> Path:
-        """Where model files live."""
-        return self.home / "models"
+    def heads(self) -> Path:
+        """Where heads of the ledger are published."""
+        return self.home / "ledger-heads.jsonl"

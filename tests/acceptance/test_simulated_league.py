@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.simulated import simulate
-from tipoff.backtest.bootstrap import Estimate, day_block_mean
-from tipoff.backtest.metrics import score
+from tipoff.forecast.bootstrap import Estimate, day_block_mean
+from tipoff.forecast.metrics import score
 from tipoff.forecast.baselines import ladder
 from tipoff.forecast.fit import FITTED, fit_filter
 from tipoff.forecast.forecaster import F64, Forecaster

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tipoff.backtest.bootstrap import day_block_mean
-from tipoff.backtest.metrics import calibration_bins, calibration_slope, crps_gaussian, ece
+from tipoff.forecast.bootstrap import day_block_mean
+from tipoff.forecast.metrics import calibration_bins, calibration_slope, crps_gaussian, ece
 
 
 def test_crps_equals_its_integral() -> None:

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tipoff.backtest.bootstrap import Estimate, day_block_mean
-from tipoff.backtest.metrics import CalibrationBin, Scores, calibration_bins, calibration_slope, ece, score
 from tipoff.domain.match import Match
 from tipoff.errors import InputError, LeakError
+from tipoff.forecast.bootstrap import Estimate, day_block_mean
 from tipoff.forecast.fit import Progress, quiet
 from tipoff.forecast.forecaster import Forecaster, Forecasts
+from tipoff.forecast.metrics import CalibrationBin, Scores, calibration_bins, calibration_slope, ece, score
 from tipoff.forecast.table import MatchTable, build_table, in_order, minutes
 
 LEAK_ACCURACY = 0.65

@@ -7,7 +7,7 @@ import sys
 import psycopg
 import typer
 
-from tipoff.cli import backtest, db, demo, league, live
+from tipoff.cli import backtest, db, demo, insight, league, live, models, record
 from tipoff.errors import TipoffError
 
 app = typer.Typer(
@@ -29,6 +29,14 @@ app.command()(live.train)
 app.command()(live.predict)
 app.command()(backtest.backtest)
 app.command(name="serve-league")(league.serve_league)
+app.command()(record.record)
+app.command()(insight.why)
+app.command(name="what-if")(insight.what_if)
+app.command()(insight.ratings)
+app.command()(insight.teams)
+app.command()(insight.h2h)
+app.add_typer(record.app, name="ledger")
+app.add_typer(models.app, name="models")
 app.add_typer(db.app, name="db")
 
 

@@ -16,6 +16,7 @@ from tipoff.league.server import LeagueApp
 from tipoff.league.simulator import League
 from tipoff.league.truth import LeagueSettings
 from tipoff.settings import H2H_2025, H2H_2026, Settings
+from tipoff.storage.artifacts import ArtifactStore, DirectoryStore, SupabaseStore
 from tipoff.storage.embedded import PrivatePostgres
 from tipoff.storage.migrations import migrate
 from tipoff.storage.pool import Pool, open_pool
@@ -45,17 +46,34 @@ def private_postgres(settings: Settings) -> PrivatePostgres:
 
 @contextlib.contextmanager
 def database(settings: Settings) -> Iterator[Pool]:
-    """A pool on the database, started and brought to the schema where needed."""
+    """A pool on the database, started and brought to the schema where needed.
+
+    Migrations are the owner's; the application's role is another one where the deployment has it, so that it
+    cannot switch the ledger's guard off. The private Postgres always has it.
+    """
     if settings.database_url is not None:
         dsn = settings.database_url.get_secret_value()
+        owner = settings.owner_database_url.get_secret_value() if settings.owner_database_url else dsn
     else:
-        dsn = private_postgres(settings).start()
-    pool = open_pool(dsn)
-    try:
-        migrate(pool)
+        postgres = private_postgres(settings)
+        owner, dsn = postgres.start(), postgres.application_dsn
+    with contextlib.closing(open_pool(owner)) as owners:
+        migrate(owners)
+        if owner == dsn:
+            yield owners
+            return
+    with contextlib.closing(open_pool(dsn)) as pool:
         yield pool
-    finally:
-        pool.close()
+
+
+@contextlib.contextmanager
+def artifacts(settings: Settings) -> Iterator[ArtifactStore]:
+    """Where model files live: Supabase Storage with SUPABASE_URL and its key, else the home directory."""
+    store: ArtifactStore = DirectoryStore(settings.home)
+    if settings.supabase_url and settings.supabase_key:
+        store = SupabaseStore(settings.supabase_url, settings.supabase_key.get_secret_value(), settings.bucket)
+    with contextlib.closing(store):
+        yield store
 
 
 @contextlib.contextmanager

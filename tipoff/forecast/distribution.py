@@ -90,34 +90,29 @@ class ScoreDistribution:
     @functools.cached_property
     def joint(self) -> F64:
         """Shape (n, n): P(A = a, B = b); zero on the diagonal, sums to 1."""
-        totals = np.arange(1, MAX_TOTAL + 1)
-        mass = ndtr((totals + 0.5 - self.total_mean) / self.total_sd) - ndtr(
-            (totals - 0.5 - self.total_mean) / self.total_sd
-        )
-        keep = mass > 1e-12
-        joint = np.zeros((MAX_TOTAL + 1, MAX_TOTAL + 1))
-        for total, weight in zip(totals[keep], mass[keep], strict=True):
-            margins = np.arange(-total, total + 1, 2)
-            cells = ndtr((margins + 1 - self.margin_mean) / self.margin_sd) - ndtr(
-                (margins - 1 - self.margin_mean) / self.margin_sd
-            )
-            cells[margins == 0] = 0.0
-            if cells.sum() > 0:
-                joint[(total + margins) // 2, (total - margins) // 2] = weight * cells / cells.sum()
-        size = int(np.max(np.nonzero(joint.any(axis=0) | joint.any(axis=1)))) + 1 if joint.any() else 0
-        if size == 0:
+        totals = np.arange(MAX_TOTAL + 1)
+        mass = _mass(totals, self.total_mean, self.total_sd, 0.5)
+        mass[0] = 0.0
+        margins = np.arange(-MAX_TOTAL, MAX_TOTAL + 1)
+        weight = _mass(margins, self.margin_mean, self.margin_sd, 1.0)
+        weight[MAX_TOTAL] = 0.0
+        within = _within(weight)
+        mass[(mass <= 1e-12) | (within <= 0)] = 0.0
+        if mass.sum() <= 0:
             raise InputError(f"the forecast {self} lies outside the scores that can happen")
-        return np.asarray(joint[:size, :size] / joint.sum())
+        size = int(np.max(np.nonzero(mass))) + 1
+        total, margin = _grids(size)
+        share = np.divide(mass, within, out=np.zeros_like(mass), where=within > 0)
+        joint = np.where(total <= MAX_TOTAL, share[np.minimum(total, MAX_TOTAL)], 0.0) * weight[margin + MAX_TOTAL]
+        return np.asarray(joint / joint.sum())
 
     def total(self, line: float) -> Line:
         """Total points over or under `line`."""
-        a, b = np.indices(self.joint.shape)
-        return self._line(a + b, line)
+        return self._line(_grids(len(self.joint))[0], line)
 
     def spread(self, handicap: float) -> Line:
         """Side A with `handicap` points added to its score; over means that A covers."""
-        a, b = np.indices(self.joint.shape)
-        return self._line(a - b, -handicap)
+        return self._line(_grids(len(self.joint))[1], -handicap)
 
     def team_total(self, side: str, line: float) -> Line:
         """Points of side "a" or "b" over or under `line`."""
@@ -131,3 +126,26 @@ class ScoreDistribution:
         over = float(self.joint[values > line].sum())
         push = float(self.joint[values == line].sum())
         return Line(over, push, max(0.0, 1.0 - over - push))
+
+
+def _mass(values: NDArray[np.int64], mean: float, sd: float, half: float) -> F64:
+    """Probability that N(mean, sd) lies within `half` of each value."""
+    return np.asarray(ndtr((values + half - mean) / sd) - ndtr((values - half - mean) / sd))
+
+
+def _within(weight: F64) -> F64:
+    """For each total the weight of the margins of its parity that it allows; `weight` is centred on margin 0."""
+    middle = len(weight) // 2
+    both = weight[middle:] + weight[middle::-1]
+    both[0] = weight[middle]
+    sums = np.zeros(middle + 1)
+    for parity in (0, 1):
+        sums[parity::2] = np.cumsum(both[parity::2])
+    return sums
+
+
+@functools.lru_cache(maxsize=64)
+def _grids(size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Total and margin of each cell of a joint distribution of that size."""
+    a, b = np.indices((size, size))
+    return a + b, a - b

@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
+import math
 import re
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from tipoff.errors import ModelFileError
@@ -37,12 +37,12 @@ class Model:
     state: FilterState
 
     def document(self) -> tuple[dict[str, Any], bytes]:
-        """The JSON document and the npz it refers to."""
+        """The JSON document (numbers that are not finite become null) and the npz it refers to."""
         blob = self.state.to_bytes()
         document = {
             "kind": KIND,
             "format": FORMAT,
-            "params": dataclasses.asdict(self.params),
+            "params": _finite(dataclasses.asdict(self.params)),
             "trained_at": self.trained_at,
             "fit": self.fit,
             "data": self.data,
@@ -51,37 +51,47 @@ class Model:
         }
         return document, blob
 
-    def save(self, folder: Path) -> str:
-        """Write both files into `folder` and return the model's sha256; a file appears whole or not at all."""
+    def files(self) -> ModelFiles:
+        """Both files and the model's name."""
         document, blob = self.document()
         text = json.dumps(document, sort_keys=True, indent=1, allow_nan=False).encode()
-        sha256 = hashlib.sha256(text).hexdigest()
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / f"{document['state_sha256']}.npz", blob)
-        _write(folder / f"{sha256}.json", text)
-        return sha256
+        return ModelFiles(hashlib.sha256(text).hexdigest(), document, text, blob)
 
 
-def load_model(folder: Path, sha256: str) -> Model:
-    """Read a model back; raises ModelFileError when a file is missing, changed, or not ours."""
-    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
-        raise ModelFileError(f"{sha256!r} is not a model's sha256")
-    text = _read(folder / f"{sha256}.json", sha256)
+@dataclasses.dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A model as it is stored: its sha256, its document, the document's bytes, the state's bytes."""
+
+    sha256: str
+    document: dict[str, Any]
+    text: bytes
+    blob: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of both files."""
+        return len(self.text) + len(self.blob)
+
+
+def read_model(text: bytes, read_state: Callable[[str], bytes]) -> Model:
+    """A model from its document and what `read_state` returns for the sha256 named in it.
+
+    Raises ModelFileError when either is damaged, foreign or of another format.
+    """
     try:
         document = json.loads(text)
     except ValueError as error:
-        raise ModelFileError(f"{folder / sha256}.json is not JSON: {error}") from error
+        raise ModelFileError(f"the model's document is not JSON: {error}") from error
     if not isinstance(document, dict) or document.get("kind") != KIND:
-        raise ModelFileError(f"{folder / sha256}.json is not a model of Tipoff")
+        raise ModelFileError("the document is not a model of Tipoff")
     if document.get("format") != FORMAT or set(document) != KEYS:
-        raise ModelFileError(f"{folder / sha256}.json has another format; this Tipoff reads format {FORMAT}")
-    state_name = str(document["state_sha256"])
-    if not re.fullmatch(r"[0-9a-f]{64}", state_name):
-        raise ModelFileError(f"{folder / sha256}.json names no state file")
-    state = FilterState.from_bytes(_read(folder / f"{state_name}.npz", state_name))
+        raise ModelFileError(f"the model has another format; this Tipoff reads format {FORMAT}")
+    name = str(document["state_sha256"])
+    if not re.fullmatch(r"[0-9a-f]{64}", name):
+        raise ModelFileError("the model names no state")
     return Model(
         params_from_dict(document["params"]), document["trained_at"], document["fit"], document["data"],
-        document["measured"], state,
+        document["measured"], FilterState.from_bytes(read_state(name)),
     )  # fmt: skip
 
 
@@ -94,17 +104,7 @@ def fingerprint(table: MatchTable) -> dict[str, Any]:
     return {"matches": len(table), "first": ends[0], "last": ends[1], "sha256": digest.hexdigest()}
 
 
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(path)
-
-
-def _read(path: Path, sha256: str) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelFileError(f"cannot read {path}: {error.strerror}; train again or restore the file") from error
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise ModelFileError(f"{path} was changed or cut short: its sha256 is not its name; train again")
-    return content
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -80,6 +80,11 @@ class FilterState:
         )
         self.last = (int(table.start[-1]), table.ids[-1])
 
+    def known_of(self, player: str) -> int:
+        """How many results of `player` were learned."""
+        index = self.roster.players.get(player)
+        return 0 if index is None or index >= len(self.arrays.played) else int(self.arrays.played[index])
+
     def follows(self, match: Match) -> bool:
         """Whether `match` sorts after everything learned."""
         return self.last is None or (minutes(match.start), match.external_id) > self.last
@@ -102,17 +107,59 @@ class FilterState:
             for i in range(len(tables))
         ]
 
+    def parts(
+        self, fixtures: Sequence[Fixture]
+    ) -> list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], tuple[int, int]]]:
+        """What each forecast adds up (see `kernels.filter.parts`): weights (2, 5, n), own (2, 5), small (2, 6, 2).
+
+        Last comes how many results are known of player A and of player B.
+        """
+        scratch = FilterState(self.params, self.roster.copy(), self.arrays, self.last)
+        rows = [build_table([_unplayed(fixture)], scratch.roster) for fixture in fixtures]
+        scratch._make_room()
+        n = self.arrays.x.shape[1]
+        taken = []
+        for row in rows:
+            weight, own, small = np.zeros((2, 5, scratch.arrays.x.shape[1])), np.zeros((2, 5)), np.zeros((2, 6, 2))
+            walk.take_apart(
+                scratch.arrays, self.params.as_array(), row.index[0], int(row.start[0]), self.params.session_gap,
+                weight, own, small,
+            )  # fmt: skip
+            a, b = (int(scratch.arrays.played[i]) for i in row.index[0, :2])
+            taken.append((weight[:, :, :n], own, small, (a, b)))
+        return taken
+
+    def mean_player(self) -> NDArray[np.float64]:
+        """Shape (n,): the weights that make the mean of all players from the dense states; zero without any."""
+        seen = self.arrays.pos_player[self.arrays.pos_player != arrays.NEVER]
+        weights = np.zeros(self.arrays.x.shape[1])
+        weights[seen] = 1 / max(len(seen), 1)
+        return weights
+
+    def covariances(self) -> NDArray[np.float64]:
+        """Shape (2, n, n): both filters' covariances in full, in points squared."""
+        return np.stack([_symmetric(c) for c in self.arrays.C])
+
+    def contrasts(self, kind: str = "players") -> tuple[list[str], NDArray[np.float64], NDArray[np.float64]]:
+        """Names of all players (or "teams"), their margin strengths against their mean (k,), covariance (k, k)."""
+        roster, position = (
+            (self.roster.players, self.arrays.pos_player)
+            if kind == "players"
+            else (self.roster.teams, self.arrays.pos_team)
+        )
+        at = [(name, int(position[i])) for name, i in roster.items() if position[i] != arrays.NEVER]
+        if not at:
+            return [], np.empty(0), np.empty((0, 0))
+        where = np.array([position for _, position in at])
+        centre = np.eye(len(at)) - 1 / len(at)
+        block = _symmetric(self.arrays.C[0])[np.ix_(where, where)]
+        return [name for name, _ in at], centre @ self.arrays.x[0, where], centre @ block @ centre
+
     def strengths(self) -> list[tuple[str, float, float]]:
         """Each player's margin strength against the mean of all and its standard deviation, in points."""
-        seen = [(name, int(self.arrays.pos_player[i])) for name, i in self.roster.players.items()]
-        seen = [(name, at) for name, at in seen if at != arrays.NEVER]
-        if not seen:
-            return []
-        at = np.array([position for _, position in seen])
-        x, C = self.arrays.x[0, at], _symmetric(self.arrays.C[0])[np.ix_(at, at)]
-        centre = np.eye(len(at)) - 1 / len(at)
-        sd = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", centre, C, centre), 0))
-        return [(name, float(mean), float(dev)) for (name, _), mean, dev in zip(seen, x - x.mean(), sd, strict=True)]
+        names, means, covariance = self.contrasts()
+        sds = np.sqrt(np.maximum(np.diag(covariance), 0))
+        return [(name, float(mean), float(sd)) for name, mean, sd in zip(names, means, sds, strict=True)]
 
     def _make_room(self) -> None:
         have = (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from tipoff.domain.match import Match, MatchStatus
@@ -15,14 +17,21 @@ from tipoff.storage import matches, models
 from tipoff.storage.matches import Arrival
 from tipoff.storage.pool import Pool
 
+NOTHING = "0" * 64
+"""the fingerprint of an empty log"""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Live:
-    """A filter that knows everything up to `last_arrival_id`; `rebuilt` when it had to start afresh."""
+    """A filter that knows everything up to `last_arrival_id`; `rebuilt` when it had to start afresh.
+
+    `data_sha256` is chained over the log of arrivals: the fingerprint of all it was told, in order.
+    """
 
     model: str
     state: FilterState
     last_arrival_id: int
+    data_sha256: str
     rebuilt: bool
 
 
@@ -49,18 +58,33 @@ def _once(pool: Pool, now: dt.datetime) -> Live:
             raise InputError("no model has been trained yet: run tipoff fetch, then tipoff train")
         sha256, document = active
         stored = models.load_state(connection, sha256)
-        arrivals = matches.arrivals_after(connection, stored.last_arrival_id if stored else 0)
-        state = _stored_state(stored)
+        base = stored if stored is not None and stored.data_sha256 else None
+        arrivals = matches.arrivals_after(connection, base.last_arrival_id if base else 0)
+        state = _stored_state(base)
         fresh = _in_sequence(state, arrivals) if state is not None else None
         if state is not None and fresh is not None:
             state.learn(fresh)
         else:
             state = state_after(params_from_dict(document["params"]), matches.results(connection))
-        last = arrivals[-1].arrival_id if arrivals else (stored.last_arrival_id if stored else 0)
-    if arrivals or stored is None:
+        last = arrivals[-1].arrival_id if arrivals else (base.last_arrival_id if base else 0)
+        data = chained(base.data_sha256 if base else NOTHING, arrivals)
+    if arrivals or base is None:
+        new = models.StoredState(0, last, data, state.to_bytes())
         with pool.connection() as connection:
-            models.save_state(connection, sha256, stored, last, state.matches, state.to_bytes(), now)
-    return Live(sha256, state, last, rebuilt=fresh is None)
+            models.save_state(connection, sha256, stored, new, state.matches, now)
+    return Live(sha256, state, last, data, rebuilt=fresh is None)
+
+
+def chained(data_sha256: str, arrivals: Iterable[Arrival]) -> str:
+    """The fingerprint after these entries of the log: SHA-256 over the one before and the entry, each in turn."""
+    for a in arrivals:
+        m = a.match
+        line = json.dumps(
+            [a.arrival_id, a.observed_at.isoformat(), m.external_id, m.start.isoformat(), m.player_a, m.player_b,
+             m.team_a, m.team_b, m.stream, m.status.value, m.score_a, m.score_b]
+        )  # fmt: skip
+        data_sha256 = hashlib.sha256(f"{data_sha256}\n{line}".encode()).hexdigest()
+    return data_sha256
 
 
 def _stored_state(stored: models.StoredState | None) -> FilterState | None:

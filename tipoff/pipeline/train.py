@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from pathlib import Path
 from typing import Any
 
 from tipoff.backtest.report import report
@@ -14,41 +13,45 @@ from tipoff.errors import InputError
 from tipoff.forecast.baselines import ladder
 from tipoff.forecast.fit import Progress, quiet
 from tipoff.forecast.gaussian import GaussianFilter
-from tipoff.forecast.model import Model, fingerprint, load_model
+from tipoff.forecast.model import Model, fingerprint
 from tipoff.forecast.params import Params, params_from_dict
 from tipoff.forecast.state import state_after
 from tipoff.forecast.table import build_table
+from tipoff.pipeline.registry import Submitted, submit
 from tipoff.storage import matches, models
+from tipoff.storage.artifacts import ArtifactStore
 from tipoff.storage.pool import Pool
 
 FIT_DAYS = 30
 """days of results that hyper-parameters are fitted on, before the days they are measured on"""
+MEASURE_DAYS = 31
+"""at most that many last days are measured on, so that hyper-parameters are never older"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Trained:
-    """A stored model."""
+    """A challenger and what the gate said of it."""
 
-    sha256: str
     model: Model
+    submitted: Submitted
 
 
-def train(pool: Pool, folder: Path, now: dt.datetime, progress: Progress = quiet) -> Trained:
-    """Fit on results known at `now`, leaving out the last part to measure on; store and activate.
+def train(
+    pool: Pool, store: ArtifactStore, now: dt.datetime, code_version: str, progress: Progress = quiet
+) -> Trained:
+    """Fit on results known at `now`, leaving out the last part to measure on; store, judge, activate if it passes.
 
-    Raises InputError when there are not enough days.
+    Raises InputError when there are not enough days, ArtifactError when the store fails.
     """
     with pool.connection() as connection:
         known = [m for m in matches.results(connection) if m.knowable_at <= now]
         before = models.active(connection)
     start = params_from_dict(before[1]["params"]) if before else None
-    model = fit_and_measure(known, now, start, progress)
-    sha256 = model.save(folder)
-    document, _ = model.document()
-    with pool.connection() as connection, connection.transaction():
-        models.register(connection, sha256, document, now)
-        models.activate(connection, sha256)
-    return Trained(sha256, model)
+    model = fit_and_measure(known, now, start, lambda share, message: progress(share * 0.8, message))
+    submitted = submit(
+        pool, store, model, known, now, code_version, lambda share, message: progress(0.8 + share * 0.2, message)
+    )
+    return Trained(model, submitted)
 
 
 def fit_and_measure(known: list[Match], now: dt.datetime, start: Params | None, progress: Progress = quiet) -> Model:
@@ -56,9 +59,9 @@ def fit_and_measure(known: list[Match], now: dt.datetime, start: Params | None, 
     days = sorted({match.start.date() for match in known})
     if len(days) < 4:
         raise InputError(f"{len(days)} days of results are too few to train on: fetch at least 4")
-    fit_until = days[(len(days) - 1) // 2]
+    fit_until = days[max((len(days) - 1) // 2, len(days) - 1 - MEASURE_DAYS)]
     window = Window(fit_until, fit_until + dt.timedelta(days=1), days[-1])
-    first = fit_until - dt.timedelta(days=FIT_DAYS)
+    first = max(fit_until - dt.timedelta(days=FIT_DAYS), days[0] - dt.timedelta(days=1))
     recent = [match for match in known if match.start.date() > first]
     model = GaussianFilter(start=start)
     backtest = run_backtest(recent, window, [model, *ladder()], progress)
@@ -72,10 +75,3 @@ def fit_and_measure(known: list[Match], now: dt.datetime, start: Params | None, 
     return Model(
         model.params_, now.isoformat(), fit, fingerprint(fitted_on), measured, state_after(model.params_, known)
     )
-
-
-def active_model(pool: Pool, folder: Path) -> Trained | None:
-    """The model that forecasts, read back from its files; raises ModelFileError when they were damaged."""
-    with pool.connection() as connection:
-        active = models.active(connection)
-    return None if active is None else Trained(active[0], load_model(folder, active[0]))

@@ -62,6 +62,11 @@ class PrivatePostgres:
         return f"host={self._sockets} port=5432 user=postgres dbname=postgres"
 
     @property
+    def application_dsn(self) -> str:
+        """Where the application connects, as a role that owns nothing (the migrations make it)."""
+        return self.dsn.replace("user=postgres", "user=tipoff_app")
+
+    @property
     def data(self) -> Path:
         """The data directory."""
         return self._data

@@ -106,6 +106,16 @@ def results(connection: Connection) -> list[Match]:
     return [_match(row) for row in rows]
 
 
+def between(connection: Connection, one: str, other: str) -> list[Match]:
+    """Final matches of these two against each other, oldest first."""
+    rows = connection.execute(
+        f"select {COLUMNS} from matches where status = 'final' and ((player_a = %(one)s and player_b = %(other)s) "
+        "or (player_a = %(other)s and player_b = %(one)s)) order by start_at",
+        {"one": one, "other": other},
+    ).fetchall()
+    return [_match(row) for row in rows]
+
+
 def arrivals_after(connection: Connection, arrival_id: int) -> list[Arrival]:
     """The log after that entry, in order."""
     rows = connection.execute(

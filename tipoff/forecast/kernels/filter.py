@@ -86,19 +86,23 @@ def _sign(f: int, term: int, row: np.ndarray) -> float:
 
 
 @_jit
-def forecast(s: Arrays, P: np.ndarray, f: int, row: np.ndarray, now: int, gap: int) -> tuple[float, float]:
-    """Mean and variance (points, points squared) of filter f's observation; the state is left alone.
+def _local(
+    s: Arrays, P: np.ndarray, f: int, row: np.ndarray, now: int, gap: int, where: np.ndarray, own: np.ndarray,
+    h: np.ndarray,
+) -> None:  # fmt: skip
+    """Fill the local states of a match, in order: base, player A, B, team A, B, session A, B (each array (7,)).
 
-    Local states in order: base, player A, player B, team A, team B, session A, session B; where[k] is a
-    dense position, or NEVER for a state that has its prior variance and no covariance.
+    where[k] is a dense position, or NEVER for a state that has its prior variance and no covariance; own[k]
+    the variance added by time or prior; h[k] the sign with which it is observed.
     """
     side = -1.0 if f == 0 else 1.0
-    where = np.empty(7, np.int64)
     where[0] = 0
-    own = np.zeros(7)
+    own[:] = 0.0
     own[0] = P[f, Q_BASE] * _days(now, s.counters[LAST_BASE])
-    h = np.array([1.0, 1.0, side, 1.0, side, 1.0, side])
+    h[0] = 1.0
     for k in range(2):
+        sign = 1.0 if k == 0 else side
+        h[1 + k], h[3 + k], h[5 + k] = sign, sign, sign
         p, t = row[k], row[2 + k]
         where[1 + k] = s.pos_player[p]
         own[1 + k] = P[f, Q] * _days(now, s.last_player[p])
@@ -111,15 +115,21 @@ def forecast(s: Arrays, P: np.ndarray, f: int, row: np.ndarray, now: int, gap: i
         where[5 + k] = s.slot_pos[s.slot_of[p]] if going_on else NEVER
         own[5 + k] = 0.0 if going_on else P[f, V_SESSION]
     if where[1] == NEVER and where[2] == NEVER:
-        both = 1.0 + side
-        h[1], h[2] = 0.0, 0.0
-        own[1], own[2], h[1], h[2] = P[f, V0], P[f, V_LINK], both, side
+        h[1], h[2] = 1.0 + side, side
+        own[1], own[2] = P[f, V0], P[f, V_LINK]
     elif where[1] == NEVER:
         h[2] += h[1]
         own[1] = P[f, V_LINK]
     elif where[2] == NEVER:
         h[1] += h[2]
         own[2] = P[f, V_LINK]
+
+
+@_jit
+def forecast(s: Arrays, P: np.ndarray, f: int, row: np.ndarray, now: int, gap: int) -> tuple[float, float]:
+    """Mean and variance (points, points squared) of filter f's observation; the state is left alone."""
+    where, own, h = np.empty(7, np.int64), np.empty(7), np.empty(7)
+    _local(s, P, f, row, now, gap, where, own, h)
     mean, var = 0.0, P[f, NOISE]
     for i in range(7):
         var += h[i] * h[i] * own[i]
@@ -135,6 +145,31 @@ def forecast(s: Arrays, P: np.ndarray, f: int, row: np.ndarray, now: int, gap: i
         mean += _sign(f, k, row) * terms[k, 0]
         var += terms[k, 1]
     return mean, var
+
+
+@_jit
+def parts(
+    s: Arrays, P: np.ndarray, f: int, row: np.ndarray, now: int, gap: int, weight: np.ndarray, own: np.ndarray,
+    small: np.ndarray,
+) -> None:  # fmt: skip
+    """What `forecast` adds up, taken apart; everything in points and points squared.
+
+    weight (5, n): how the parts level, players, teams, form and noise weigh each dense state; own (5,) the
+    variance of each part that no dense state carries; small (6, 2) the signed mean and variance of the
+    small effects.
+    """
+    where, signs, h = np.empty(7, np.int64), np.empty(7), np.empty(7)
+    _local(s, P, f, row, now, gap, where, signs, h)
+    weight[:], own[:] = 0.0, 0.0
+    own[4] = P[f, NOISE]
+    for i in range(7):
+        part = (i + 1) // 2
+        own[part] += h[i] * h[i] * signs[i]
+        if where[i] != NEVER:
+            weight[part, where[i]] += h[i]
+    extras(s, P, f, row, now, gap, small)
+    for k in range(6):
+        small[k, 0] *= _sign(f, k, row)
 
 
 @_jit

@@ -1,0 +1,105 @@
+"""Why a forecast says what it says: additive parts in points, with their uncertainty, in plain words.
+
+The mean of a linear Gaussian model is a sum over its states, so taking it apart is exact: the parts add up
+to the mean margin and the mean total (to 1e-9). Players are measured against the mean player, which only
+moves points between "level" and "players"; the sum stays.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tipoff.domain.match import Fixture
+from tipoff.forecast.state import FilterState
+
+FEW = 20
+"""below that many known matches of a player a forecast leans on the prior"""
+PARTS = ("level", "players", "teams", "form", "player with team", "team today", "pair", "stream")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Part:
+    """One reason: points it adds to the margin (side A ahead) and to the total, each with its deviation."""
+
+    name: str
+    margin: float
+    margin_sd: float
+    total: float
+    total_sd: float
+    words: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Explanation:
+    """All parts of one forecast; `known` is how many results are known of player A and of player B."""
+
+    parts: list[Part]
+    margin_mean: float
+    total_mean: float
+    known: tuple[int, int]
+    cautions: list[str]
+
+
+def explain(state: FilterState, fixtures: Sequence[Fixture]) -> list[Explanation]:
+    """Take the forecast of each fixture apart, in the order given; the state stays as it is."""
+    taken = state.parts(fixtures)
+    mean_player = state.mean_player()
+    covariances = state.covariances()
+    return [
+        _explanation(fixture, weights, own, small, known, state.arrays.x, covariances, mean_player)
+        for fixture, (weights, own, small, known) in zip(fixtures, taken, strict=True)
+    ]
+
+
+def _explanation(
+    fixture: Fixture, weights: NDArray[np.float64], own: NDArray[np.float64], small: NDArray[np.float64],
+    known: tuple[int, int], x: NDArray[np.float64], covariances: NDArray[np.float64],
+    mean_player: NDArray[np.float64],
+) -> Explanation:  # fmt: skip
+    means, sds = np.zeros((2, 8)), np.zeros((2, 8))
+    for f in range(2):
+        w = weights[f, :4].copy()
+        moved = w[1].sum() * mean_player
+        w[0] += moved
+        w[1] -= moved if mean_player.any() else 0.0
+        means[f, :4] = w @ x[f]
+        used = np.flatnonzero(w.any(axis=0))
+        block = covariances[f][np.ix_(used, used)]
+        sds[f, :4] = np.sqrt(np.maximum(np.einsum("pi,ij,pj->p", w[:, used], block, w[:, used]) + own[f, :4], 0))
+        grouped = ((0, 1), (2, 3), (4,), (5,))
+        for part, terms in enumerate(grouped, start=4):
+            means[f, part] = sum(small[f, k, 0] for k in terms)
+            sds[f, part] = np.sqrt(sum(small[f, k, 1] for k in terms))
+    parts = [
+        Part(name, float(means[0, i]), float(sds[0, i]), float(means[1, i]), float(sds[1, i]),
+             _words(name, fixture, float(means[0, i]), float(means[1, i])))
+        for i, name in enumerate(PARTS)
+    ]  # fmt: skip
+    cautions = [
+        f"only {n} results of {player} are known, so the forecast leans on what newcomers usually do"
+        for player, n in zip((fixture.player_a, fixture.player_b), known, strict=True)
+        if n < FEW
+    ]
+    return Explanation(parts, float(means[0].sum()), float(means[1].sum()), known, cautions)
+
+
+def _words(name: str, fixture: Fixture, margin: float, total: float) -> str:
+    a, b = fixture.player_a, fixture.player_b
+    ahead, behind = (a, b) if margin >= 0 else (b, a)
+    ahead_team, behind_team = (fixture.team_a, fixture.team_b) if margin >= 0 else (fixture.team_b, fixture.team_a)
+    points = f"{abs(margin):.1f} points"
+    sentences = {
+        "level": f"two average players of this league make {total:.0f} points together now",
+        "players": f"{ahead} is {points} stronger than {behind}",
+        "teams": f"{ahead_team or 'the team'} is worth {points} more than {behind_team or 'the other'}",
+        "form": f"today {ahead} plays {points} better than usual, compared with {behind}",
+        "player with team": f"{ahead} does {points} better with this team than {behind} with theirs",
+        "team today": f"with these teams today {ahead} has been {points} better than expected",
+        "pair": f"against each other {ahead} has done {points} better than their strengths say",
+        "stream": f"on this stream matches end {abs(total):.1f} points {'higher' if total >= 0 else 'lower'}",
+    }
+    return sentences[name]

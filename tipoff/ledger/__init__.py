@@ -1,0 +1,1 @@
+"""The record: forecasts sealed before their matches, graded after them, verified by anybody."""

@@ -1,0 +1,118 @@
+"""A challenger's way: stored, read back, judged, written down, and activated if it passed."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from tipoff.backtest.report import as_json
+from tipoff.domain.match import Match
+from tipoff.errors import ArtifactError, InputError, ModelFileError
+from tipoff.forecast.fit import Progress, quiet
+from tipoff.forecast.gate import Check, Verdict, judge
+from tipoff.forecast.importance import Importance, importance
+from tipoff.forecast.model import Model, read_model
+from tipoff.forecast.params import params_from_dict
+from tipoff.forecast.table import build_table, in_order
+from tipoff.storage import models
+from tipoff.storage.artifacts import ArtifactStore
+from tipoff.storage.pool import Pool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Submitted:
+    """What became of a challenger."""
+
+    sha256: str
+    version: int
+    verdict: Verdict
+    activated: bool
+
+
+def submit(
+    pool: Pool, store: ArtifactStore, challenger: Model, known: Sequence[Match], now: dt.datetime,
+    code_version: str, progress: Progress = quiet,
+) -> Submitted:  # fmt: skip
+    """Store, judge against the champion, write the verdict down; activate only what passed.
+
+    The model judged is the one read back from the store. A champion that changed meanwhile is judged against
+    again. Raises ArtifactError when the store fails.
+    """
+    files = challenger.files()
+    store.put("state", files.blob)
+    store.put("document", files.text)
+    with pool.connection() as connection:
+        models.register(connection, files.sha256, files.document, now, code_version, files.size)
+        version = models.find(connection, files.sha256).version
+    known = in_order(known)
+    while True:
+        with pool.connection() as connection:
+            champion = models.active(connection)
+        progress(0.5, "comparing with the champion")
+        verdict = _judged(store, files.sha256, champion, known)
+        with pool.connection() as connection, connection.transaction():
+            models.lock_champion(connection)
+            if models.active(connection) != champion:
+                continue
+            models.rule(connection, files.sha256, verdict.passed, verdict.reason, as_json(verdict))
+            if verdict.passed:
+                models.activate(connection, files.sha256, now)
+        break
+    if verdict.passed:
+        progress(0.9, "measuring what each part is worth")
+        measure_importance(pool, files.sha256, challenger, known)
+    progress(1.0, f"model {version} {'forecasts now' if verdict.passed else 'was refused'}")
+    return Submitted(files.sha256, version, verdict, verdict.passed)
+
+
+def read_stored(store: ArtifactStore, sha256: str) -> Model:
+    """A model from the store, verified; raises ArtifactError or ModelFileError."""
+    return read_model(store.get("document", sha256), lambda name: store.get("state", name))
+
+
+def _judged(
+    store: ArtifactStore, sha256: str, champion: tuple[str, dict[str, Any]] | None, known: Sequence[Match]
+) -> Verdict:
+    try:
+        challenger = read_stored(store, sha256)
+    except (ArtifactError, ModelFileError) as error:
+        return Verdict([Check("readable", False, str(error))], {}, None, None, 0)
+    rival = None if champion is None or champion[0] == sha256 else params_from_dict(champion[1]["params"])
+    return judge(challenger, rival, known)
+
+
+def measure_importance(pool: Pool, sha256: str, model: Model, known: Sequence[Match]) -> list[Importance]:
+    """Leave out each group of states over the days after the fit window, and store what that costs."""
+    until = dt.date.fromisoformat(model.fit["fitted_until"])
+    begin = next((i for i, m in enumerate(known) if m.start.date() > until), len(known))
+    found = importance(model.params, build_table(known), begin)
+    matches = len(known) - begin
+    rows = [
+        (i.group, matches, *(end for e in (i.log_loss, i.margin_mae, i.total_mae) for end in (e.mean, e.low, e.high)))
+        for i in found
+    ]
+    with pool.connection() as connection, connection.transaction():
+        models.keep_importance(connection, sha256, rows)
+    return found
+
+
+def prune(pool: Pool, store: ArtifactStore, keep: int, now: dt.datetime) -> list[models.Registered]:
+    """Delete the files of all but the newest `keep` models and the champion; their rows stay.
+
+    A state that a kept model shares stays too. Raises InputError when `keep` is below 1.
+    """
+    if keep < 1:
+        raise InputError(f"--keep must be at least 1, got {keep}")
+    with pool.connection() as connection, connection.transaction():
+        models.lock_champion(connection)
+        gone = models.prunable(connection, keep)
+        for model in gone:
+            models.mark_pruned(connection, model.sha256, now)
+        kept = {m.document["state_sha256"] for m in models.listed(connection) if m.pruned_at is None}
+    for model in gone:
+        store.delete("document", model.sha256)
+        if model.document["state_sha256"] not in kept:
+            store.delete("state", model.document["state_sha256"])
+    return gone

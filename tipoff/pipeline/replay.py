@@ -1,0 +1,86 @@
+"""Replay the last days into a ledger that says it is a replay: for the demo, where no time passes.
+
+Each forecast is made from what was knowable at its moment and sealed in order of time, through the same
+database functions as live; only the clock is the replay's, and row 1 of the chain says so for ever.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from tipoff.domain.match import Fixture, Match
+from tipoff.forecast.fit import Progress, quiet
+from tipoff.forecast.params import params_from_dict
+from tipoff.forecast.state import FilterState, state_after
+from tipoff.ledger.seal import Knowledge
+from tipoff.pipeline.seal import SealReport, append_seals, grade_known
+from tipoff.pipeline.state import NOTHING
+from tipoff.storage import fixtures, ledger, matches
+from tipoff.storage.pool import Pool
+
+
+def replay_ledger(
+    pool: Pool, model: tuple[str, dict[str, Any]], horizons: Sequence[int], begin: dt.datetime, now: dt.datetime,
+    label: str, code_version: str, progress: Progress = quiet,
+) -> SealReport:  # fmt: skip
+    """Seal what was due from `begin` (or from where the ledger ends) to `now`, then grade; all at replay time."""
+    sha256, document = model
+    with pool.connection() as connection:
+        ledger.open_ledger(connection, "replay", label, begin)
+        last = ledger.head(connection)
+        results = matches.results(connection)
+        waiting = fixtures.scheduled_after(connection, begin)
+    if last is not None:
+        begin = max(begin, dt.datetime.fromisoformat(ledger.content(last)["at"]))
+    known = {m.external_id: m for m in results}
+    events = sorted(
+        (f.start - dt.timedelta(minutes=h), f.external_id, h, f)
+        for f in [*results, *(w for w in waiting if w.external_id not in known)]
+        for h in horizons
+        if begin < f.start - dt.timedelta(minutes=h) <= now
+    )
+    report = SealReport()
+    learner = _Learner(results, document, begin)
+    for i, (at, group) in enumerate(itertools.groupby(events, key=lambda event: event[0])):
+        due: list[tuple[Fixture, int]] = [(event[3], event[2]) for event in group]
+        state, data = learner.until(at)
+        done = append_seals(pool, state, Knowledge(sha256, code_version, 0, data, state.matches), due, at)
+        report.sealed += done.sealed
+        report.refused |= done.refused
+        if i % 50 == 0:
+            progress((at - begin) / max(now - begin, dt.timedelta(seconds=1)), f"sealing as of {at:%d %B %H:%M}")
+    report.graded = grade_known(pool, now)
+    progress(1.0, f"{report.sealed} forecasts sealed, {report.graded} graded")
+    return report
+
+
+class _Learner:
+    """The filter as it was at a moment that only moves forward, with the fingerprint of what it had learned."""
+
+    def __init__(self, results: list[Match], document: dict[str, Any], begin: dt.datetime) -> None:
+        self._results = results
+        self._at = sum(m.knowable_at <= begin for m in results)
+        self._state = state_after(params_from_dict(document["params"]), results[: self._at])
+        self._data = _chained(NOTHING, results[: self._at])
+
+    def until(self, at: dt.datetime) -> tuple[FilterState, str]:
+        end = self._at
+        while end < len(self._results) and self._results[end].knowable_at <= at:
+            end += 1
+        fresh = self._results[self._at : end]
+        if fresh:
+            self._state.learn(fresh)
+            self._data = _chained(self._data, fresh)
+            self._at = end
+        return self._state, self._data
+
+
+def _chained(data: str, results: Sequence[Match]) -> str:
+    for m in results:
+        line = f"{data}\n{m.external_id} {m.start.isoformat()} {m.score_a} {m.score_b}"
+        data = hashlib.sha256(line.encode()).hexdigest()
+    return data

@@ -1,0 +1,61 @@
+"""The record, the daily performance of models, and the watch for drift."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+
+from tipoff.ledger.chain import Head, Verification, verify
+from tipoff.ledger.drift import DAYS, Drift, watch
+from tipoff.ledger.record import Record, make_record, read_ledger, sealed_in
+from tipoff.storage import ledger, matches, models
+from tipoff.storage.pool import Pool
+
+
+def record(pool: Pool, horizons: Sequence[int], now: dt.datetime, period: str = "day") -> Record | None:
+    """The whole record as of `now`; None where nothing was ever sealed."""
+    with pool.connection() as connection, connection.transaction():
+        connection.execute("set transaction isolation level repeatable read")
+        read = read_ledger(ledger.rows(connection))
+        results = [m for m in matches.results(connection) if m.start <= now]
+    return None if read is None else make_record(read, horizons, results, period)
+
+
+def verify_database(pool: Pool, heads: Sequence[Head] = ()) -> tuple[Verification, list[int], bool]:
+    """Verify the chain; rows at which match_predictions differs; whether this role could switch the guard off."""
+    with pool.connection() as connection, connection.transaction():
+        connection.execute("set transaction isolation level repeatable read")
+        found = verify(ledger.rows(connection), heads)
+        return found, ledger.mismatched_predictions(connection), ledger.owns_ledger(connection)
+
+
+def refresh_performance(
+    pool: Pool, horizons: Sequence[int], now: dt.datetime, since: dt.datetime | None = None
+) -> int:
+    """Write model_performance from the newest grades at the last horizon; returns how many rows."""
+    with pool.connection() as connection, connection.transaction():
+        rows = ledger.performance(connection, min(horizons), _midnight(since))
+        models.keep_performance(connection, [(*row, now) for row in rows])
+    return len(rows)
+
+
+def drift(pool: Pool, horizons: Sequence[int], now: dt.datetime) -> list[Drift]:
+    """The active model's sealed forecasts of the last days against what it promised."""
+    with pool.connection() as connection, connection.transaction():
+        active = models.active(connection)
+        begin = ledger.first_seq_since(connection, now - dt.timedelta(days=DAYS))
+        if active is None or begin is None:
+            return []
+        sealed = sealed_in(json.loads(row.content) for row in ledger.rows(connection, begin))
+    near = [
+        s for s in sealed
+        if s.model == active[0] and s.horizon == min(horizons) and s.status == "graded"
+        and s.start >= now - dt.timedelta(days=DAYS)
+    ]  # fmt: skip
+    return watch(near, active[1].get("measured", {}))
+
+
+def _midnight(moment: dt.datetime | None) -> dt.datetime | None:
+    """The beginning of its UTC day, so that a day's row is always made from the whole day."""
+    return None if moment is None else moment.replace(hour=0, minute=0, second=0, microsecond=0)

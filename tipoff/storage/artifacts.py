@@ -1,0 +1,211 @@
+"""Where model files live: a local directory, or Supabase Storage; addressed by content, verified on reading.
+
+Keys are `models/<kind>/<sha256>.<ending>`. Supabase's rules, tried out on the real server: nearly every error
+comes as HTTP 400 with the true code in JSON; a secret key (sb_...) goes into `apikey` alone, an older JWT key
+into `Authorization` as well; upsert "false" is no lock, so the champion's pointer lives in Postgres.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import random
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+
+from tipoff.errors import ArtifactError, InputError, TransientArtifactError
+
+MAX_BYTES = 45_000_000
+"""Supabase's free plan stores files up to 50 MB; refuse earlier"""
+ENDINGS = {"document": "json", "state": "npz"}
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class ArtifactStore(Protocol):
+    """Keeps bytes under their own sha256."""
+
+    def put(self, kind: str, content: bytes) -> str:
+        """Store `content` and return its sha256; the same content twice is one.
+
+        Raises InputError when it is too big, ArtifactError when it cannot be stored.
+        """
+        ...
+
+    def get(self, kind: str, sha256: str) -> bytes:
+        """What was stored; raises ArtifactError when it is missing or not what its name says."""
+        ...
+
+    def delete(self, kind: str, sha256: str) -> None:
+        """Forget it; nothing happens when it is not there."""
+        ...
+
+    def close(self) -> None:
+        """Give back connections."""
+        ...
+
+
+def _key(kind: str, sha256: str) -> str:
+    if kind not in ENDINGS or not SHA256.fullmatch(sha256):
+        raise InputError(f"no artifact is named {kind!r} {sha256!r}")
+    return f"models/{kind}/{sha256}.{ENDINGS[kind]}"
+
+
+def _named(kind: str, content: bytes) -> tuple[str, str]:
+    if len(content) > MAX_BYTES:
+        raise InputError(f"a {kind} of {len(content):,} bytes is too big to store: at most {MAX_BYTES:,}")
+    sha256 = hashlib.sha256(content).hexdigest()
+    return sha256, _key(kind, sha256)
+
+
+def _verified(content: bytes, sha256: str, where: str) -> bytes:
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ArtifactError(f"{where} was changed or cut short: its sha256 is not its name; train again")
+    return content
+
+
+class DirectoryStore:
+    """Files below a directory; each appears whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, kind: str, content: bytes) -> str:
+        """Write beside the final place, then rename."""
+        sha256, key = _named(kind, content)
+        path = self._folder / key
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(content)
+            temporary.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise ArtifactError(f"cannot write {path}: {error.strerror}") from error
+        return sha256
+
+    def get(self, kind: str, sha256: str) -> bytes:
+        """Read and verify."""
+        path = self._folder / _key(kind, sha256)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ArtifactError(f"cannot read {path}: {error.strerror}; train again or restore it") from error
+        return _verified(content, sha256, str(path))
+
+    def delete(self, kind: str, sha256: str) -> None:
+        """Remove the file."""
+        (self._folder / _key(kind, sha256)).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class SupabaseStore:
+    """A private bucket of Supabase Storage, over its REST API.
+
+    Failures that may pass (429, 5xx, connection trouble, an upload that arrived damaged) are tried again
+    with a growing wait; `sleep` is replaced in tests.
+    """
+
+    def __init__(
+        self, url: str, key: str, bucket: str = "tipoff", attempts: int = 5, first_wait: float = 0.5,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:  # fmt: skip
+        if not key:
+            raise InputError("SUPABASE_SERVICE_ROLE_KEY is not set: models cannot be stored in Supabase Storage")
+        headers = {"apikey": key, "User-Agent": "Tipoff"}
+        if key.startswith("eyJ"):
+            headers["Authorization"] = f"Bearer {key}"
+        self._bucket, self._attempts, self._first_wait, self._sleep = bucket, attempts, first_wait, sleep
+        self._client = httpx.Client(
+            base_url=f"{url.rstrip('/')}/storage/v1", headers=headers, timeout=httpx.Timeout(60.0, connect=5.0)
+        )
+
+    def put(self, kind: str, content: bytes) -> str:
+        """Upload, then read back and verify: what was cut on the way is sent again."""
+        sha256, key = _named(kind, content)
+
+        def once() -> None:
+            try:
+                self._ask("POST", f"/object/{self._bucket}/{key}", content)
+            except ArtifactError as error:
+                if "NoSuchBucket" not in str(error):
+                    raise
+                self._create_bucket()
+                self._ask("POST", f"/object/{self._bucket}/{key}", content)
+            stored = self._ask("GET", f"/object/authenticated/{self._bucket}/{key}").content
+            if hashlib.sha256(stored).hexdigest() != sha256:
+                raise TransientArtifactError(f"{key} arrived damaged in the bucket {self._bucket}")
+
+        self._persist(once)
+        return sha256
+
+    def get(self, kind: str, sha256: str) -> bytes:
+        """Download and verify."""
+        path = f"/object/authenticated/{self._bucket}/{_key(kind, sha256)}"
+        content: bytes = self._persist(lambda: self._ask("GET", path).content)
+        return _verified(content, sha256, f"{self._bucket}/{_key(kind, sha256)}")
+
+    def delete(self, kind: str, sha256: str) -> None:
+        """Delete the object."""
+        body = {"prefixes": [_key(kind, sha256)]}
+        self._persist(lambda: self._ask("DELETE", f"/object/{self._bucket}", json=body))
+
+    def close(self) -> None:
+        """Close connections."""
+        self._client.close()
+
+    def _create_bucket(self) -> None:
+        body = {"id": self._bucket, "name": self._bucket, "public": False}
+        try:
+            self._ask("POST", "/bucket", json=body)
+        except ArtifactError as error:
+            if "BucketAlreadyExists" not in str(error):
+                raise
+
+    def _persist(self, work: Callable[[], Any]) -> Any:
+        for attempt in range(1, self._attempts + 1):
+            try:
+                return work()
+            except TransientArtifactError as error:
+                if attempt == self._attempts:
+                    raise ArtifactError(f"{error} ({attempt} attempts)") from error
+                wait = self._first_wait * 2 ** (attempt - 1) * (0.5 + random.random() / 2)  # noqa: S311
+                self._sleep(max(wait, error.retry_after or 0.0))
+        raise AssertionError("unreachable")
+
+    def _ask(self, method: str, path: str, content: bytes | None = None, json: object = None) -> httpx.Response:
+        headers = {"x-upsert": "true", "content-type": "application/octet-stream"} if content is not None else {}
+        try:
+            answer = self._client.request(method, path, content=content, json=json, headers=headers)
+        except httpx.TransportError as error:
+            raise TransientArtifactError(f"Supabase Storage: {type(error).__name__} at {path}") from error
+        if answer.is_success:
+            return answer
+        code, message = _true_code(answer)
+        said = f"Supabase Storage refused {method} {path}: {code}: {message}"
+        if answer.status_code in (429, 500, 502, 503, 504) or code in ("SlowDown", "InternalError", "429", "500"):
+            wait = answer.headers.get("retry-after", "")
+            raise TransientArtifactError(said, float(wait) if wait.isdigit() else None)
+        if code in ("AccessDenied", "InvalidJWT", "403", "401"):
+            said += "; SUPABASE_SERVICE_ROLE_KEY must be the project's secret (sb_secret_...) or service_role key"
+        raise ArtifactError(said)
+
+
+def _true_code(answer: httpx.Response) -> tuple[str, str]:
+    """What really happened: the JSON's code, else its statusCode, else the HTTP status."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return str(answer.status_code), answer.text[:200]
+    if not isinstance(body, dict):
+        return str(answer.status_code), str(body)[:200]
+    code = body.get("code") or body.get("statusCode") or answer.status_code
+    return str(code), str(body.get("message", ""))[:200]
