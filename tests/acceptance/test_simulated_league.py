@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from tests.simulated import simulate
-from tipoff.forecast.bootstrap import Estimate, day_block_mean
-from tipoff.forecast.metrics import score
 from tipoff.forecast.baselines import ladder
+from tipoff.forecast.bootstrap import Estimate, day_block_mean
 from tipoff.forecast.fit import FITTED, fit_filter
 from tipoff.forecast.forecaster import F64, Forecaster
 from tipoff.forecast.gaussian import GaussianFilter
+from tipoff.forecast.metrics import score
 from tipoff.forecast.params import BUILT_IN, MARGIN, FilterParams, Params
 from tipoff.forecast.table import MatchTable, build_table
 from tipoff.league.truth import MARGIN as TRUE_MARGIN

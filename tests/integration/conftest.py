@@ -53,10 +53,23 @@ def dsn(server: PrivatePostgres, template: str) -> str:
 
 
 @pytest.fixture
-def pool(dsn: str) -> Iterator[Pool]:
-    """A pool on a fresh database."""
-    pool = open_pool(dsn)
+def application_dsn(dsn: str) -> str:
+    """The same database for the application's role, which owns nothing."""
+    return dsn.replace("user=postgres", "user=tipoff_app")
+
+
+@pytest.fixture
+def pool(application_dsn: str) -> Iterator[Pool]:
+    """The application's pool on a fresh database."""
+    pool = open_pool(application_dsn)
     try:
         yield pool
     finally:
         pool.close()
+
+
+@pytest.fixture
+def owner(dsn: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """A connection of the role that owns the tables, for tests that break in."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        yield connection

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import random
-from pathlib import Path
 
 from tests.integration.test_ingest import bring
 from tests.simulated import simulate
@@ -33,12 +32,14 @@ def wire_row(match: Match, **changes: object) -> dict[str, object]:
     ) | changes  # fmt: skip
 
 
-def activate(pool: Pool, folder: Path) -> None:
-    """A model with the built-in values."""
-    model = Model(BUILT_IN, "2026-03-01T00:00:00+00:00", {}, {}, {}, state_after(BUILT_IN, []))
+def activate(pool: Pool) -> None:
+    """A model with the built-in values, as if the gate had let it pass."""
+    files = Model(BUILT_IN, "2026-03-01T00:00:00+00:00", {}, {}, {}, state_after(BUILT_IN, [])).files()
+    now = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
     with pool.connection() as connection, connection.transaction():
-        models.register(connection, model.save(folder), model.document()[0], dt.datetime(2026, 3, 1, tzinfo=dt.UTC))
-        models.activate(connection, model.save(folder))
+        models.register(connection, files.sha256, files.document, now)
+        models.rule(connection, files.sha256, True, "a test", {})
+        models.activate(connection, files.sha256, now)
 
 
 def arriving(matches: list[Match], rng: random.Random) -> list[tuple[dt.datetime, dict[str, object]]]:
@@ -58,9 +59,9 @@ def arriving(matches: list[Match], rng: random.Random) -> list[tuple[dt.datetime
     return sorted(events, key=lambda event: event[0])
 
 
-def test_live_equals_the_replay_of_its_log(pool: Pool, tmp_path: Path) -> None:
+def test_live_equals_the_replay_of_its_log(pool: Pool) -> None:
     """2,000 results late, twice, out of order and corrected: numbers that depend on how they arrived."""
-    activate(pool, tmp_path)
+    activate(pool)
     matches = in_order(simulate(8)[0])
     assert len(matches) > 2000
     matches, fixtures = matches[:2000], matches[2000:2010]
@@ -95,9 +96,9 @@ def test_live_equals_the_replay_of_its_log(pool: Pool, tmp_path: Path) -> None:
     assert checked == len(live)
 
 
-def test_replay_follows_the_log(pool: Pool, tmp_path: Path) -> None:
+def test_replay_follows_the_log(pool: Pool) -> None:
     """A replay that ignores corrections."""
-    activate(pool, tmp_path)
+    activate(pool)
     matches = in_order(simulate(1)[0])[:20]
     end = matches[-1].start + 60 * MINUTE
     bring(pool, payload([wire_row(m) for m in matches], end))
@@ -108,9 +109,9 @@ def test_replay_follows_the_log(pool: Pool, tmp_path: Path) -> None:
     assert states[-1].to_bytes() == bring_up_to_date(pool, end).state.to_bytes()
 
 
-def test_a_match_moved_to_a_later_start_is_not_learned_twice(pool: Pool, tmp_path: Path) -> None:
+def test_a_match_moved_to_a_later_start_is_not_learned_twice(pool: Pool) -> None:
     """A correction that looks new because it now sorts last."""
-    activate(pool, tmp_path)
+    activate(pool)
     matches = in_order(simulate(1)[0])[:20]
     end = matches[-1].start + 60 * MINUTE
     bring(pool, payload([wire_row(m) for m in matches], end))
@@ -121,9 +122,9 @@ def test_a_match_moved_to_a_later_start_is_not_learned_twice(pool: Pool, tmp_pat
     assert (moved.rebuilt, moved.state.matches) == (True, 20)
 
 
-def test_predict_needs_fixtures_that_have_not_begun(pool: Pool, tmp_path: Path) -> None:
+def test_predict_needs_fixtures_that_have_not_begun(pool: Pool) -> None:
     """A forecast of a match that is on."""
-    activate(pool, tmp_path)
+    activate(pool)
     matches = in_order(simulate(2)[0])
     noon = matches[200].start
     waiting = {"matchStatus": None, "teamAScore": None, "teamBScore": None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -85,9 +86,10 @@ def test_it_listens_on_no_port(postgres: PrivatePostgres) -> None:
         assert connection.execute("show listen_addresses").fetchone() == ("",)
 
 
-def test_migrations_apply_once(pool: Pool) -> None:
-    """A schema applied twice, or history that the Supabase CLI can't read."""
-    assert migrate(pool) == []
+def test_migrations_apply_once(dsn: str, pool: Pool) -> None:
+    """A schema applied twice, history that the Supabase CLI can't read, or a status the application can't ask for."""
+    with contextlib.closing(open_pool(dsn)) as owners:
+        assert migrate(owners) == []
     assert pending(pool) == []
     with pool.connection() as connection:
         found = connection.execute("select version, name from supabase_migrations.schema_migrations").fetchall()

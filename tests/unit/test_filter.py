@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from tests.simulated import simulate
 from tipoff.errors import InputError, ModelFileError
 from tipoff.forecast.fit import fit_params
-from tipoff.forecast.model import Model, load_model
+from tipoff.forecast.model import Model, ModelFiles, read_model
 from tipoff.forecast.params import BUILT_IN, FilterParams, params_from_dict
 from tipoff.forecast.state import FilterState, state_after
 from tipoff.forecast.table import build_table, in_order
@@ -83,31 +82,37 @@ def test_a_window_too_small_to_fit_is_refused() -> None:
         fit_params(build_table(simulate(1)[0][:50]))
 
 
-@pytest.fixture
-def saved(tmp_path: Path) -> tuple[Path, str]:
-    """A model on disk."""
-    model = Model(BUILT_IN, "2026-07-01T00:00:00+00:00", {}, {}, {}, state_after(BUILT_IN, simulate(2)[0]))
-    return tmp_path, model.save(tmp_path)
+@pytest.fixture(scope="module")
+def saved() -> ModelFiles:
+    """A model as it is stored."""
+    return Model(BUILT_IN, "2026-07-01T00:00:00+00:00", {}, {}, {}, state_after(BUILT_IN, simulate(2)[0])).files()
 
 
-def test_a_model_comes_back_as_it_was(saved: tuple[Path, str]) -> None:
-    """A value lost on the way to disk."""
-    folder, sha256 = saved
-    model = load_model(folder, sha256)
+def test_a_model_comes_back_as_it_was(saved: ModelFiles) -> None:
+    """A value lost on the way to the store."""
+    model = read_model(saved.text, lambda _: saved.blob)
     assert model.params == BUILT_IN
-    assert model.save(folder) == sha256
+    assert model.files() == saved
 
 
-@pytest.mark.parametrize("suffix", [".json", ".npz"])
-def test_one_changed_byte_is_refused(saved: tuple[Path, str], suffix: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"not json", "not JSON"),
+        (b"[]", "not a model"),
+        (b'{"kind": "tipoff-gaussian-filter", "format": 99}', "another format"),
+    ],
+)
+def test_a_foreign_document_is_refused(text: bytes, message: str) -> None:
+    """A model of something else that forecasts."""
+    with pytest.raises(ModelFileError, match=message):
+        read_model(text, lambda _: b"")
+
+
+def test_a_damaged_state_is_refused(saved: ModelFiles) -> None:
     """A damaged model that forecasts."""
-    folder, sha256 = saved
-    path = next(folder.glob(f"*{suffix}"))
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(bytes(content))
-    with pytest.raises(ModelFileError, match="changed or cut short"):
-        load_model(folder, sha256)
+    with pytest.raises(ModelFileError, match="not a filter state"):
+        read_model(saved.text, lambda _: saved.blob[: len(saved.blob) // 2])
 
 
 @pytest.mark.parametrize("blob", [b"", b"PK\x03\x04", b"hello", b"\x93NUMPY" + b"\x00" * 50])

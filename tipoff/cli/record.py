@@ -69,11 +69,12 @@ def record_table(made: Record) -> None:
             f"{-b.difference.mean:+.4f} better (95 % interval {-b.difference.high:+.4f} to {-b.difference.low:+.4f})",
             highlight=False,
         )
-    for group_of in made.bins:
+    for one in made.bins:
+        ends = f"{one.share_low:.0%} to {one.share_high:.0%}"
         out.print(
-            f"  P(A) said {group_of.mean_forecast:.0%}, came {group_of.share_won:.0%} (n={group_of.n}, 95 % interval {group_of.share_low:.0%} to "
-            f"{group_of.share_high:.0%})", highlight=False,
-        )  # fmt: skip
+            f"  P(A) said {one.mean_forecast:.0%}, came {one.share_won:.0%} (n={one.n}, 95 % interval {ends})",
+            highlight=False,
+        )
 
 
 def _cells(figures: Figures) -> list[str]:

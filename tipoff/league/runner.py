@@ -1,4 +1,4 @@
-"""Runs the league's server in a thread of this process, on loopback."""
+"""Runs an ASGI server, the league's above all, in a thread of this process, on loopback."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from tipoff.errors import InputError
 from tipoff.league.server import LeagueApp
@@ -15,7 +16,14 @@ from tipoff.league.server import LeagueApp
 
 @contextlib.contextmanager
 def league_server(app: LeagueApp, port: int = 0) -> Iterator[str]:
-    """Serve `app` on 127.0.0.1 until the block ends; gives the base URL. Port 0 takes a free one.
+    """Serve the league on 127.0.0.1 until the block ends; gives the base URL. Port 0 takes a free one."""
+    with served(app.asgi, port) as url:
+        yield f"{url}/v1"
+
+
+@contextlib.contextmanager
+def served(app: ASGIApp, port: int = 0) -> Iterator[str]:
+    """Serve `app` on 127.0.0.1 until the block ends; gives its address. Port 0 takes a free one.
 
     The socket listens before the thread starts, so the first request waits rather than fails.
     """
@@ -26,12 +34,12 @@ def league_server(app: LeagueApp, port: int = 0) -> Iterator[str]:
         except OSError as error:
             raise InputError(f"port {port} on 127.0.0.1 cannot be used: {error.strerror}") from error
         listening.listen(128)
-        config = uvicorn.Config(app.asgi, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="league", daemon=True)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join(timeout=10)
