@@ -138,9 +138,15 @@ def test_the_demo_twice(home: Path) -> None:
     assert all(0 < p["p_a"] < 1 and p["total_low_80"] < p["total_mean"] for p in first["predictions"])
     names = [model["name"] for model in first["measured"]["models"]]
     assert names == ["filter", "constant", "Elo", "Elo with margin", "Bradley-Terry with teams"]
+    assert first["record"]["clock"] == "replay"
+    assert first["record"]["by_horizon"]["2"]["n"] > 600
+    assert all(c["sealed"] == c["played"] and not c["missing"] for c in first["record"]["coverage"])
+    assert first["ledger"]["broken"] is None
     second = tipoff(home, "demo", "--days", "20")
     assert "SIMULATED" in second.stdout
     assert "Bradley-Terry" in second.stdout
+    assert "REPLAY" in second.stdout
+    assert "Ledger verified" in second.stdout
     again = json.loads(tipoff(home, "demo", "--days", "20", "--json").stdout)
     assert again["model"] == first["model"]
     assert again["seconds"] < 30
@@ -153,8 +159,14 @@ def test_the_live_commands_on_the_built_in_league(home: Path) -> None:
     assert "run tipoff fetch, then tipoff train" in missing.stderr
     fetched = json.loads(tipoff(home, "fetch", "--days", "12", "--json", **league).stdout)
     assert fetched["ingest"]["new"] > 2500
-    assert len(json.loads(tipoff(home, "train", "--json", **league).stdout)["model"]) == 64
-    assert len(json.loads(tipoff(home, "predict", "--json", **league).stdout)) >= 5
+    trained = json.loads(tipoff(home, "train", "--json", **league).stdout)
+    assert len(trained["model"]) == 64
+    assert trained["activated"]
+    predicted = json.loads(tipoff(home, "predict", "--json", **league).stdout)
+    assert len(predicted) >= 5
+    pretended = tipoff(home, "predict", "--at", "2026-03-01T00:00:00Z", **league)
+    assert "nothing was sealed" in pretended.stderr
+    explained(home, predicted, league)
     status = json.loads(tipoff(home, "db", "status", "--json", **league).stdout)
     assert status["rows"]["matches"] > 2500
     running = subprocess.Popen(
@@ -167,9 +179,66 @@ def test_the_live_commands_on_the_built_in_league(home: Path) -> None:
         running.send_signal(signal.SIGTERM)
         rest, _ = running.communicate(timeout=60)
     assert "fixtures forecast" in said
+    assert "forecasts sealed" in said
     assert "stopped cleanly" in rest
     assert running.returncode == 0
+    recorded(home, league)
     assert "stopped" in tipoff(home, "db", "down", **league).stdout
+
+
+def explained(home: Path, predicted: list[dict[str, Any]], league: dict[str, str]) -> None:
+    """The commands that say why, and what else."""
+    p = predicted[-1]
+    why = json.loads(tipoff(home, "why", p["external_id"], "--json", **league).stdout)
+    assert sum(part["margin"] for part in why["why"]["parts"]) == pytest.approx(p["margin_mean"], abs=0.2)
+    names = (p["player_a"].lower(), p["player_b"])
+    posted = ("--market", "total", "--line", "107.5", "--over", "-110", "--under", "10/11")
+    what_if = json.loads(tipoff(home, "what-if", *names, "--team-a", p["team_a"], *posted, "--json", **league).stdout)
+    assert what_if["fixture"]["player_a"] == p["player_a"]
+    assert what_if["posted"]["over"]["price"] == pytest.approx(1.909, abs=1e-3)
+    assert "stake" in tipoff(home, "what-if", *names, *posted, **league).stdout
+    missing = tipoff(home, "what-if", "NOBODY AT ALL", p["player_b"], check=False, **league)
+    assert missing.returncode == 1
+    assert "no player 'NOBODY AT ALL'" in missing.stderr
+    board = json.loads(tipoff(home, "ratings", "--json", **league).stdout)
+    assert board[0]["group"] == 1
+    assert board[0]["low"] < board[0]["strength"] < board[0]["high"]
+    assert "Within a group" in tipoff(home, "teams", **league).stdout
+    met = json.loads(tipoff(home, "h2h", *names, "--json", **league).stdout)
+    assert met["wins_a"] <= met["matches"]
+    tipoff(home, "ratings", p["player_a"], **league)
+
+
+def recorded(home: Path, league: dict[str, str]) -> None:
+    """The commands of the record, on what `up` and `predict` sealed."""
+    made = json.loads(tipoff(home, "record", "--json", **league).stdout)
+    assert made["clock"] == "database"
+    assert "Record since" in tipoff(home, "record", "--by", "month", **league).stdout
+    published = tipoff(home, "ledger", "publish", **league).stdout
+    assert "head" in published
+    heads = home / "ledger-heads.jsonl"
+    verified = json.loads(tipoff(home, "ledger", "verify", "--head", str(heads), "--json", **league).stdout)
+    assert verified["broken"] is None
+    assert verified["rows"] >= 2
+    assert verified["heads_compared"] >= 1
+    assert verified["notes"] == []
+    export = home / "ledger.jsonl"
+    tipoff(home, "ledger", "export", str(export), **league)
+    assert "verified" in tipoff(home, "ledger", "verify", "--from-export", str(export), **league).stdout
+    lines = export.read_text().splitlines(keepends=True)
+    export.write_text("".join(lines[:-1]))
+    cut = tipoff(home, "ledger", "verify", "--from-export", str(export), "--head", str(heads), check=False, **league)
+    assert cut.returncode == 1
+    assert f"row {len(lines)} is broken: it is missing" in cut.stderr
+    [model] = json.loads(tipoff(home, "models", "list", "--json", **league).stdout)
+    assert model["active"]
+    shown = json.loads(tipoff(home, "models", "show", "active", "--json", **league).stdout)
+    assert shown["files"] == "verified"
+    assert len(shown["importance"]) == 9
+    assert "parameters" in tipoff(home, "models", "compare", "1", **league).stdout
+    assert "forecasts now" in tipoff(home, "models", "activate", "1", **league).stdout
+    assert "0 models pruned" in tipoff(home, "models", "prune", **league).stdout
+    assert "grades added" in tipoff(home, "ledger", "grade", **league).stdout
 
 
 @pytest.mark.recorded

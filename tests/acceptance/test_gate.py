@@ -94,7 +94,8 @@ DAMAGED: dict[str, tuple[Callable[[list[Match]], Model], str]] = {
     "one day of data": (lambda k: made(k, days=1), "data: fitted on"),
     "stale": (lambda k: made(k, until=dt.date(2026, 2, 10)), "fresh"),
     "another sport": (lambda k: made(k, total(m_base=220.0, r=400.0, q_base=0.0, v_base=0.01)), "not worse in total"),
-    "fitted on the days it is judged on": (lambda k: made(k, until=dt.date(2026, 4, 3), days=30), "enough to compare"),
+    "fitted on the days it is judged on": (
+        lambda k: made(k, until=dt.date(2026, 4, 3), days=30), "enough to compare"),
     "no papers": (of_nothing, "data: it does not say"),
     "state behind": (
         lambda k: dataclasses.replace(made(k), state=state_after(BUILT_IN, k[:-300])), "state: its state has"),

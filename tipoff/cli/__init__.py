@@ -7,7 +7,7 @@ import sys
 import psycopg
 import typer
 
-from tipoff.cli import backtest, db, demo, insight, league, live, models, record
+from tipoff.cli import backtest, db, demo, insight, league, live, models, odds, record
 from tipoff.errors import TipoffError
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ app.command()(insight.teams)
 app.command()(insight.h2h)
 app.add_typer(record.app, name="ledger")
 app.add_typer(models.app, name="models")
+app.add_typer(odds.app, name="odds")
 app.add_typer(db.app, name="db")
 
 

@@ -69,6 +69,14 @@ def record_table(made: Record) -> None:
             f"{-b.difference.mean:+.4f} better (95 % interval {-b.difference.high:+.4f} to {-b.difference.low:+.4f})",
             highlight=False,
         )
+    for p in made.prices:
+        errors = ""
+        if p.line_error is not None and p.our_error is not None:
+            errors = f"; MAE of its line {p.line_error.mean:.2f}, ours {p.our_error.mean:.2f}"
+        out.print(
+            f"  {p.bookmaker}, {p.market}, {p.matches} matches: log loss of its prices {p.price_log_loss.mean:.4f}, "
+            f"ours {p.our_log_loss.mean:.4f}{errors}", highlight=False,
+        )  # fmt: skip
     for one in made.bins:
         ends = f"{one.share_low:.0%} to {one.share_high:.0%}"
         out.print(

@@ -18,10 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tipoff.domain.match import Match
+from tipoff.domain.quote import Quote
 from tipoff.forecast.baselines import Constant, EloMargin
 from tipoff.forecast.bootstrap import Estimate, day_block_mean
+from tipoff.forecast.distribution import ScoreDistribution
 from tipoff.forecast.forecaster import F64, Forecaster
 from tipoff.forecast.metrics import calibration_bins, ece, score
+from tipoff.forecast.prices import PriceComparison, compare
 from tipoff.forecast.table import build_table, in_order, minutes
 from tipoff.ledger.grade import NUMBERS, SCORED, score_sealed
 from tipoff.storage.ledger import LedgerRow
@@ -162,9 +165,14 @@ class Record:
     by_confidence: dict[str, Figures]
     bins: list[Bin]
     baselines: list[Baseline]
+    prices: list[PriceComparison]
+    """against posted prices, where any are known"""
 
 
-def make_record(ledger: Ledger, horizons: Sequence[int], results: Sequence[Match], period: str = "day") -> Record:
+def make_record(
+    ledger: Ledger, horizons: Sequence[int], results: Sequence[Match], period: str = "day",
+    quotes: Sequence[Quote] = (),
+) -> Record:  # fmt: skip
     """The record of a ledger against all final `results`; groups by "day", "week" or "month" of the start (UTC)."""
     horizons = sorted({*horizons, *(s.horizon for s in ledger.sealed)}, reverse=True)
     main = horizons[-1]
@@ -183,7 +191,7 @@ def make_record(ledger: Ledger, horizons: Sequence[int], results: Sequence[Match
         _grouped(near, lambda s: _period(s.start, period)),
         _grouped(near, lambda s: s.model[:12]),
         _grouped(near, lambda s: _confidence(s.numbers[0])),
-        bins(near), _baselines(near, results, main),
+        bins(near), _baselines(near, results, main), _prices(near, results, quotes),
     )  # fmt: skip
 
 
@@ -299,6 +307,11 @@ def _baselines(near: Sequence[Sealed], results: Sequence[Match], lead: int) -> l
                      day_block_mean(ours["log_loss"] - theirs.log_loss, days))
         )  # fmt: skip
     return found
+
+
+def _prices(near: Sequence[Sealed], results: Sequence[Match], quotes: Sequence[Quote]) -> list[PriceComparison]:
+    forecasts = {s.external_id: ScoreDistribution(*s.numbers[1:]) for s in near}
+    return compare(quotes, forecasts, {m.external_id: m for m in results if m.external_id in forecasts})
 
 
 def _moment(text: str) -> dt.datetime:

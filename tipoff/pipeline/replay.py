@@ -1,7 +1,8 @@
 """Replay the last days into a ledger that says it is a replay: for the demo, where no time passes.
 
 Each forecast is made from what was knowable at its moment and sealed in order of time, through the same
-database functions as live; only the clock is the replay's, and row 1 of the chain says so for ever.
+database functions as live; only the clock is the replay's, and row 1 of the chain says so for ever. What
+turned out void was not known to be: it is sealed too.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from tipoff.domain.match import Fixture, Match
+from tipoff.domain.match import Fixture, Match, MatchStatus
 from tipoff.forecast.fit import Progress, quiet
 from tipoff.forecast.params import params_from_dict
 from tipoff.forecast.state import FilterState, state_after
@@ -32,14 +33,15 @@ def replay_ledger(
     with pool.connection() as connection:
         ledger.open_ledger(connection, "replay", label, begin)
         last = ledger.head(connection)
-        results = matches.results(connection)
+        over = matches.believed(connection)
         waiting = fixtures.scheduled_after(connection, begin)
     if last is not None:
         begin = max(begin, dt.datetime.fromisoformat(ledger.content(last)["at"]))
-    known = {m.external_id: m for m in results}
+    results = [m for m in over if m.status is MatchStatus.FINAL]
+    known = {m.external_id for m in over}
     events = sorted(
         (f.start - dt.timedelta(minutes=h), f.external_id, h, f)
-        for f in [*results, *(w for w in waiting if w.external_id not in known)]
+        for f in [*over, *(w for w in waiting if w.external_id not in known)]
         for h in horizons
         if begin < f.start - dt.timedelta(minutes=h) <= now
     )

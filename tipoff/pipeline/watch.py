@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from tipoff.ledger.chain import Head, Verification, verify
 from tipoff.ledger.drift import DAYS, Drift, watch
 from tipoff.ledger.record import Record, make_record, read_ledger, sealed_in
-from tipoff.storage import ledger, matches, models
+from tipoff.storage import ledger, matches, models, quotes
 from tipoff.storage.pool import Pool
 
 
@@ -19,7 +19,8 @@ def record(pool: Pool, horizons: Sequence[int], now: dt.datetime, period: str = 
         connection.execute("set transaction isolation level repeatable read")
         read = read_ledger(ledger.rows(connection))
         results = [m for m in matches.results(connection) if m.start <= now]
-    return None if read is None else make_record(read, horizons, results, period)
+        posted = quotes.all_quotes(connection)
+    return None if read is None else make_record(read, horizons, results, period, posted)
 
 
 def verify_database(pool: Pool, heads: Sequence[Head] = ()) -> tuple[Verification, list[int], bool]:

@@ -106,6 +106,14 @@ def results(connection: Connection) -> list[Match]:
     return [_match(row) for row in rows]
 
 
+def believed(connection: Connection) -> list[Match]:
+    """Every match that is over as believed now, void and cancelled ones too, in order of (start, external id)."""
+    rows = connection.execute(
+        f'select {COLUMNS} from matches order by start_at, external_id collate "C"'.encode()
+    ).fetchall()
+    return [_match(row) for row in rows]
+
+
 def between(connection: Connection, one: str, other: str) -> list[Match]:
     """Final matches of these two against each other, oldest first."""
     rows = connection.execute(
