@@ -54,11 +54,13 @@ def main() -> None:
         "replay": measure(recorded or simulated(13_601)),
         "fit": alone("fit"),
         "ingest": alone("ingest"),
+        "sealing": alone("sealing"),
+        "gate": alone("gate"),
         "cost": [alone("cost", str(count)) for count in (1_000, 10_000, 100_000)],
     }
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     write_figures(results)
-    print(json.dumps({key: results[key] for key in ("replay", "fit", "ingest", "cost")}, indent=1))
+    print(json.dumps({key: results[key] for key in ("replay", "fit", "ingest", "sealing", "gate", "cost")}, indent=1))
 
 
 def _processor() -> str:

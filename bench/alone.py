@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.data import RECORDED, real, simulated
+from bench.ledger import gate, sealing
 from bench.replay import learn
 from tipoff.forecast.fit import fit_params
 from tipoff.forecast.params import BUILT_IN
@@ -89,7 +90,11 @@ def cost(count: int) -> dict[str, Any]:
 def main() -> None:
     """Print the measurement named on the command line as JSON."""
     name, *arguments = sys.argv[1:]
-    made = {"fit": fit, "ingest": ingest}[name]() if not arguments else cost(int(arguments[0]))
+    made = (
+        {"fit": fit, "ingest": ingest, "sealing": sealing, "gate": gate}[name]()
+        if not arguments
+        else cost(int(arguments[0]))
+    )
     print(json.dumps(made))
 
 

@@ -36,6 +36,16 @@ def figures(results: dict[str, Any]) -> str:
             for c in results["cost"]
         )
     )
+    sealing, gate = results["sealing"], results["gate"]
+    parts += [
+        "",
+        f"Sealing: {sealing['sealed_a_second_in_batches']:,.0f} forecasts a second in batches, "
+        f"{sealing['sealed_a_second_one_by_one']:,.0f} one by one (plain inserts: "
+        f"{sealing['plain_inserts_a_second']:,.0f}). Verifying {sealing['rows']:,} rows takes "
+        f"{sealing['verify_seconds']:.1f} s, of which hashing alone {sealing['hash_alone_seconds']:.1f} s. The gate "
+        f"judges a challenger on {gate['matches']:,} matches in {gate['seconds']:.1f} s (one walk over them: "
+        f"{gate['one_walk_seconds']:.2f} s).",
+    ]
     parts += ["", f"Measured at commit `{results['commit'][:12]}`; everything is in `bench/results.json`."]
     return "\n".join(parts)
 

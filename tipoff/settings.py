@@ -85,6 +85,12 @@ class Settings(BaseSettings):
         description="Minutes between two published heads of the ledger while tipoff up runs.",
     )
 
+    heads_git: Path | None = Field(
+        default=None,
+        validation_alias="TIPOFF_HEADS_GIT",
+        description="A git repository in which each published head also becomes a tag.",
+    )
+
     @field_validator("horizons", mode="before")
     @classmethod
     def _horizons(cls, value: object) -> object:

@@ -289,6 +289,7 @@ begin
 end $$;
 comment on function public.ledger_grade is 'Grade sealed forecasts; the same grade again is none, another one is a new row.';
 
+revoke all on procedure public.open_table(text, text) from public;
 do $$
 declare f text; t text;
 begin

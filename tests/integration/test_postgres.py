@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from tipoff.errors import StorageError
+from tipoff.storage import ledger
 from tipoff.storage.embedded import PrivatePostgres
 from tipoff.storage.migrations import migrate, pending
 from tipoff.storage.pool import Pool, open_pool
@@ -99,6 +100,22 @@ def test_migrations_apply_once(dsn: str, pool: Pool) -> None:
         ).fetchall()
     assert ("20261124080000", "spine") in found
     assert open_tables == []
+
+
+@pytest.mark.parametrize("privilege", ["createrole", "nocreaterole"])
+def test_an_owner_that_is_no_superuser_can_migrate(server: PrivatePostgres, privilege: str) -> None:
+    """Migrations that only run where somebody may do everything; the only role of a deployment can still seal."""
+    name = f"hosted_{privilege}"
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        connection.execute(f"create role {name} login {privilege}".encode())
+        connection.execute(f"create database {name} owner {name}".encode())
+    dsn = server.dsn.replace("dbname=postgres", f"dbname={name}").replace("user=postgres", f"user={name}")
+    with contextlib.closing(open_pool(dsn)) as pool:
+        assert len(migrate(pool)) == 2
+        with pool.connection() as connection:
+            ledger.open_ledger(connection)
+            assert ledger.owns_ledger(connection)
+            assert ledger.first(connection) is not None
 
 
 def test_nobody_there_is_named_without_the_password() -> None:

@@ -164,13 +164,12 @@ def _board(board: list[Rated], what: str, json: bool) -> None:
         print_json(as_json(board))
         return
     table = Table(title=f"Strength of each {what} in points of margin against the mean", title_justify="left")
-    for name in ("rank", "group", what, "strength", "80 % interval", "results"):
+    columns = ["rank", "group", what, "strength", "80 % interval", *(["results"] if what == "player" else [])]
+    for name in columns:
         table.add_column(name, no_wrap=True, justify="left" if name == what else "right")
     for r in board:
-        table.add_row(
-            str(r.rank), str(r.group), r.name, f"{r.strength:+.1f}", f"{r.low:+.1f} to {r.high:+.1f}",
-            "" if r.matches is None else str(r.matches), end_section=False,
-        )  # fmt: skip
+        cells = [str(r.rank), str(r.group), r.name, f"{r.strength:+.1f}", f"{r.low:+.1f} to {r.high:+.1f}"]
+        table.add_row(*cells, *([] if r.matches is None else [str(r.matches)]))
     wide(table)
     out.print("Within a group the order is within chance.", highlight=False)
 

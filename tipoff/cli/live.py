@@ -13,7 +13,7 @@ from tipoff.backtest.report import as_json
 from tipoff.cli.context import artifacts, database, parse_time, read_settings, source_and_clock
 from tipoff.cli.output import err, forecast_table, local, measures_table, out, print_json, progress
 from tipoff.clock import SystemClock
-from tipoff.errors import UpstreamError
+from tipoff.errors import InputError, UpstreamError
 from tipoff.pipeline import loop
 from tipoff.pipeline import predict as predicting
 from tipoff.pipeline import train as training
@@ -22,6 +22,7 @@ from tipoff.pipeline.fetch import FetchReport, days_until
 from tipoff.pipeline.fetch import fetch as fetch_days
 from tipoff.pipeline.registry import Submitted
 from tipoff.pipeline.seal import SealReport, seal_due
+from tipoff.storage import models
 from tipoff.upstream.recorded import RecordedSource
 
 Json = typer.Option(False, "--json", help="One JSON value on stdout and nothing else.")
@@ -73,6 +74,8 @@ def train(at: str | None = At, json: bool = Json) -> None:
         progress("train") as report,
     ):
         trained = training.train(pool, store, clock.now(), code_version(), report)
+        with pool.connection() as connection:
+            champion = models.active(connection)
     done = trained.submitted
     if json:
         print_json(
@@ -85,6 +88,8 @@ def train(at: str | None = At, json: bool = Json) -> None:
     else:
         out.print(gate_words(done), highlight=False)
         measures_table(trained.model.measured)
+    if champion is None:
+        raise InputError(f"nothing forecasts, because the first model was refused: {done.verdict.reason}")
 
 
 def gate_words(done: Submitted) -> str:
@@ -130,7 +135,7 @@ def up(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     every = dt.timedelta(minutes=settings.heads_every)
-    plan = loop.Plan(poll, days, settings.horizons, settings.heads, every, code_version())
+    plan = loop.Plan(poll, days, settings.horizons, settings.heads, every, settings.heads_git, code_version())
     with (
         database(settings) as pool,
         artifacts(settings) as store,
@@ -142,6 +147,8 @@ def up(
 
 
 def _say(turn: loop.Round) -> None:
+    if turn.trained is not None:
+        out.print(f"{local(turn.at)} {gate_words(turn.trained)}", highlight=False)
     if turn.error is not None:
         err.print(f"{local(turn.at)} failed, will try again: {turn.error}", highlight=False)
         return
@@ -152,8 +159,6 @@ def _say(turn: loop.Round) -> None:
         f"{local(turn.at)} {fetched}; {len(turn.predicted)} fixtures forecast; {seal_words(turn.sealed)}",
         highlight=False,
     )
-    if turn.trained is not None:
-        out.print(f"  {gate_words(turn.trained)}", highlight=False)
     for d in turn.drifts:
         err.print(
             f"  DRIFT: {d.measure} was promised {d.promised:.4f} and is {d.seen:.4f} ({d.low:.4f} to {d.high:.4f}) "

@@ -51,7 +51,7 @@ def list_models(json: bool = Json) -> None:
         table.add_row(
             str(m.version), m.sha256[:12], f"{m.created_at:%Y-%m-%d %H:%M}", _state(m),
             "-" if promised is None else f"{promised:.4f}",
-            f"{seen['log_loss']:.4f} ({seen['matches']})" if seen else "-", m.reason[:160],
+            f"{seen['log_loss']:.4f} ({seen['matches']})" if seen else "-", m.reason.partition("; ")[0],
         )  # fmt: skip
     wide(table)
 

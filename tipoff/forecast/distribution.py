@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,25 +105,38 @@ class ScoreDistribution:
         joint = np.where(total <= MAX_TOTAL, share[np.minimum(total, MAX_TOTAL)], 0.0) * weight[margin + MAX_TOTAL]
         return np.asarray(joint / joint.sum())
 
+    @functools.cached_property
+    def marginals(self) -> dict[str, tuple[NDArray[np.int64], F64]]:
+        """Values and probabilities of "total", "margin" (A - B), "a" and "b", each from the joint distribution."""
+        n = len(self.joint)
+        total, margin = _grids(n)
+        weights, each = self.joint.ravel(), np.arange(n)
+        return {
+            "total": (np.arange(2 * n - 1), np.bincount(total.ravel(), weights)),
+            "margin": (np.arange(1 - n, n), np.bincount(margin.ravel() + n - 1, weights)),
+            "a": (each, self.joint.sum(axis=1)),
+            "b": (each, self.joint.sum(axis=0)),
+        }
+
     def total(self, line: float) -> Line:
         """Total points over or under `line`."""
-        return self._line(_grids(len(self.joint))[0], line)
+        return self._line("total", line)
 
     def spread(self, handicap: float) -> Line:
         """Side A with `handicap` points added to its score; over means that A covers."""
-        return self._line(_grids(len(self.joint))[1], -handicap)
+        return self._line("margin", -handicap)
 
     def team_total(self, side: str, line: float) -> Line:
         """Points of side "a" or "b" over or under `line`."""
         if side not in ("a", "b"):
             raise InputError(f"a side is 'a' or 'b', got {side!r}")
-        return self._line(np.indices(self.joint.shape)[0 if side == "a" else 1], line)
+        return self._line(side, line)
 
-    def _line(self, values: Any, line: float) -> Line:
+    def _line(self, what: str, line: float) -> Line:
         if not np.isfinite(line) or line * 2 != round(line * 2):
             raise InputError(f"a line is a whole or a half number of points, got {line!r}")
-        over = float(self.joint[values > line].sum())
-        push = float(self.joint[values == line].sum())
+        values, mass = self.marginals[what]
+        over, push = float(mass[values > line].sum()), float(mass[values == line].sum())
         return Line(over, push, max(0.0, 1.0 - over - push))
 
 

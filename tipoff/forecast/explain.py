@@ -18,6 +18,8 @@ from tipoff.forecast.state import FilterState
 
 FEW = 20
 """below that many known matches of a player a forecast leans on the prior"""
+NOTHING = 0.05
+"""points that round to 0.0"""
 PARTS = ("level", "players", "teams", "form", "player with team", "team today", "pair", "stream")
 
 
@@ -76,7 +78,7 @@ def _explanation(
             sds[f, part] = np.sqrt(sum(small[f, k, 1] for k in terms))
     parts = [
         Part(name, float(means[0, i]), float(sds[0, i]), float(means[1, i]), float(sds[1, i]),
-             _words(name, fixture, float(means[0, i]), float(means[1, i])))
+             _words(name, fixture, float(means[0, i]), float(means[1, i]), known=bool(sds[:, i].any())))
         for i, name in enumerate(PARTS)
     ]  # fmt: skip
     cautions = [
@@ -87,7 +89,14 @@ def _explanation(
     return Explanation(parts, float(means[0].sum()), float(means[1].sum()), known, cautions)
 
 
-def _words(name: str, fixture: Fixture, margin: float, total: float) -> str:
+def _words(name: str, fixture: Fixture, margin: float, total: float, *, known: bool) -> str:
+    """The part in a sentence; `known` is False where the match lacks what it is about."""
+    if not known:
+        return (
+            f"the {'teams' if 'team' in name else name} of this match {'are' if 'team' in name else 'is'} not known"
+        )
+    if name not in ("level", "stream") and abs(margin) < NOTHING:
+        return "makes no difference to who wins"
     a, b = fixture.player_a, fixture.player_b
     ahead, behind = (a, b) if margin >= 0 else (b, a)
     ahead_team, behind_team = (fixture.team_a, fixture.team_b) if margin >= 0 else (fixture.team_b, fixture.team_a)

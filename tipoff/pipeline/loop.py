@@ -12,7 +12,7 @@ from tipoff.clock import Clock
 from tipoff.errors import ArtifactError, ConflictError, TransientUpstreamError
 from tipoff.ledger.chain import Head
 from tipoff.ledger.drift import Drift
-from tipoff.ledger.export import publish_head
+from tipoff.ledger.export import publish_head, tag_head
 from tipoff.pipeline.fetch import FetchReport, days_until, fetch
 from tipoff.pipeline.predict import Predicted, predict
 from tipoff.pipeline.registry import Submitted
@@ -25,6 +25,8 @@ from tipoff.storage.pool import Pool
 from tipoff.upstream.source import MatchSource
 
 RETRAIN_AFTER = dt.timedelta(days=7)
+FIRST_AGAIN_AFTER = dt.timedelta(hours=1)
+"""how long to wait with another first model after one was refused"""
 LOOK_BACK = dt.timedelta(days=14)
 """results observed longer ago than that have been graded already"""
 
@@ -53,6 +55,7 @@ class Plan:
     horizons: list[int]
     heads: Path
     heads_every: dt.timedelta
+    heads_git: Path | None
     code_version: str
 
 
@@ -65,6 +68,7 @@ class Loop:
         self._tried: dt.datetime | None = None
         self._published: dt.datetime | None = None
         self._looked_back = False
+        self._refused = ""
 
     def run(self, stop: threading.Event, report: Callable[[Round], None]) -> None:
         """Turn until `stop` is set; a failure that may pass is reported and the next turn tries again."""
@@ -80,6 +84,9 @@ class Loop:
         """One turn at `now`."""
         fetched = fetch(self._pool, self._source, days_until(now, self._days), now)
         trained = self._train(now)
+        self._refused = self._refused if trained is None else trained.verdict.reason
+        if not self._has_model():
+            return Round(now, fetched, [], False, f"no model has passed the gate yet: {self._refused}", None, trained)
         live, predicted = predict(self._pool, self._clock.now())
         sealed = seal_due(self._pool, live, self._plan.horizons, self._plan.code_version)
         sealed.graded = grade_known(self._pool, since=now - LOOK_BACK if self._looked_back else None)
@@ -96,12 +103,19 @@ class Loop:
         """Train when there is no model, or none was trained or tried for a week."""
         with self._pool.connection() as connection:
             active = models.active(connection)
-        if active is not None:
-            newest = max(dt.datetime.fromisoformat(active[1]["trained_at"]), self._tried or now - RETRAIN_AFTER * 2)
-            if now - newest <= RETRAIN_AFTER:
-                return None
+        if active is None:
+            wait, newest = FIRST_AGAIN_AFTER, self._tried
+        else:
+            trained = dt.datetime.fromisoformat(active[1]["trained_at"])
+            wait, newest = RETRAIN_AFTER, max(trained, self._tried or trained)
+        if newest is not None and now - newest <= wait:
+            return None
         self._tried = now
         return train(self._pool, self._store, now, self._plan.code_version).submitted
+
+    def _has_model(self) -> bool:
+        with self._pool.connection() as connection:
+            return models.active(connection) is not None
 
     def _publish(self, now: dt.datetime) -> Head | None:
         if self._published is not None and now - self._published < self._plan.heads_every:
@@ -112,4 +126,8 @@ class Loop:
         if newest is None:
             return None
         head = Head(newest.seq, newest.hash, ledger.content(newest)["at"])
-        return head if publish_head(head, self._plan.heads) else None
+        if not publish_head(head, self._plan.heads):
+            return None
+        if self._plan.heads_git is not None:
+            tag_head(head, self._plan.heads_git)
+        return head
