@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from bench.readme import BEGIN, END, figures
+from tipoff.cli import app
 from tipoff.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +25,22 @@ def test_every_setting_of_ours_is_explained() -> None:
     ours = [str(f.validation_alias) for f in Settings.model_fields.values()]
     missing = [name for name in ours if name.startswith(("TIPOFF", "DATABASE")) and f"`{name}`" not in README]
     assert not missing
+
+
+def test_every_command_is_explained() -> None:
+    """A command nobody can find."""
+    commands = [c.name or (c.callback.__name__ if c.callback else "") for c in app.registered_commands]
+    groups = [group.name or "" for group in app.registered_groups]
+    missing = [name for name in commands + groups if not re.search(rf"\b{name}\b", README)]
+    assert not missing
+
+
+def test_every_table_is_guarded_or_open_on_purpose() -> None:
+    """A table that the migrations forgot to close."""
+    sql = "".join(path.read_text() for path in sorted((ROOT / "supabase" / "migrations").glob("*.sql")))
+    tables = set(re.findall(r"create table public\.(\w+)", sql))
+    assert len(tables) > 14
+    assert all(f"'{table}'" in sql for table in tables)
 
 
 def test_no_address_of_a_package_registry_is_committed() -> None:
