@@ -280,6 +280,10 @@ begin
     if not exists (select 1 from public.ledger s where s.seq = (b ->> 'seal')::bigint and s.kind = 'seal'
         and s.external_id = b ->> 'external_id') then
       return next 'refused: no such sealed forecast';
+    elsif not exists (select 1 from public.matches m where m.external_id = b ->> 'external_id'
+        and (m.status, public.ledger_time(m.start_at), m.score_a::text, m.score_b::text) is not distinct from
+          (b #>> '{result,status}', b #>> '{result,start}', b #>> '{result,score_a}', b #>> '{result,score_b}')) then
+      return next 'refused: not the result believed now';
     elsif latest::jsonb = b then
       return next 'graded before';
     else
@@ -287,7 +291,8 @@ begin
     end if;
   end loop;
 end $$;
-comment on function public.ledger_grade is 'Grade sealed forecasts; the same grade again is none, another one is a new row.';
+comment on function public.ledger_grade is
+  'Grade sealed forecasts by the result believed now; the same grade again is none, another one is a new row.';
 
 revoke all on procedure public.open_table(text, text) from public;
 do $$

@@ -168,3 +168,15 @@ def test_too_few_matches_prove_nothing(known: list[Match]) -> None:
     verdict = judge(made(few), BUILT_IN, few)
     assert not verdict.passed
     assert "150 results" in verdict.reason
+
+
+def test_no_proof_is_no_pass(known: list[Match]) -> None:
+    """A worse model let through because few matches could not show that it is worse."""
+    some = [m for m in known if m.start.date() <= FIT_UNTIL]
+    some += [m for m in known if m.start.date() > FIT_UNTIL][:600]
+    worse = both(v_player_team=1e-9, v_player_team_session=1e-9)
+    verdict = judge(made(some, worse), BUILT_IN, some)
+    difference = verdict.differences["log_loss"]
+    assert difference.low < 0.002 < difference.high
+    assert not next(c for c in verdict.checks if c.name == "not worse in log loss").passed
+    assert not verdict.passed

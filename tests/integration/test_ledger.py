@@ -259,6 +259,16 @@ def test_even_the_owner_is_refused_by_the_trigger(pool: Pool, owner: psycopg.Con
         owner.execute(statement.encode())
 
 
+def test_every_guard_is_there_and_on(owner: psycopg.Connection[Any]) -> None:
+    """A guard that another one hides: truncating one table is also refused because of the other."""
+    found = owner.execute(
+        "select tgrelid::regclass::text, tgname from pg_trigger where tgfoid = 'refuse_change'::regproc "
+        "and tgenabled = 'O' order by 1, 2"
+    ).fetchall()
+    tables = ("ledger", "match_arrivals", "match_predictions")
+    assert found == [(t, f"{t}_{kind}") for t in tables for kind in ("append_only", "no_truncate")]
+
+
 def test_what_may_not_be_sealed_is_refused_with_the_reason(pool: Pool) -> None:
     """A forecast after the start, too early, of a match nobody knows, of one that has moved, or twice."""
     now = now_of(pool)

@@ -27,6 +27,7 @@ from tipoff.league.runner import league_server
 from tipoff.league.server import LeagueApp
 from tipoff.league.simulator import League
 from tipoff.league.truth import LeagueSettings
+from tipoff.ledger.chain import canonical
 from tipoff.ledger.drift import watch
 from tipoff.ledger.export import read_heads, write_export
 from tipoff.ledger.record import Sealed, bins, figures, wilson
@@ -266,6 +267,10 @@ def test_live_sealing_and_grading(pool: Pool) -> None:
         grades = [ledger.content(r)["body"] for r in ledger.rows(connection) if '"kind":"grade"' in r.content]
     assert [g["status"] for g in grades] == ["graded", "late"]
     assert grades[1]["scores"] is None
+    invented = canonical({**grades[0], "result": {**grades[0]["result"], "score_a": 99}})
+    with pool.connection() as connection:
+        assert ledger.grade(connection, [invented]) == ["refused: not the result believed now"]
+        assert ledger.grade(connection, [canonical(grades[1])]) == ["graded before"]
     made = record(pool, HORIZONS, now_of(pool) + DAY)
     assert made is not None
     assert made.statuses["late"] == 1

@@ -126,11 +126,11 @@ def _steps(demo: Demo, days: int) -> dict[str, object]:
 
 
 def _model(demo: Demo) -> tuple[str, tuple[str, dict[str, Any]]]:
-    """What the gate said if it was asked, and the model: one of an earlier run while younger than a day, or new."""
+    """What the gate said if it was asked, and the champion; a new challenger is trained once a day."""
     now = demo.clock.now()
     with demo.pool.connection() as connection:
-        there = models.active(connection)
-    if there is not None and now - dt.datetime.fromisoformat(there[1]["trained_at"]) < dt.timedelta(days=1):
+        there, known = models.active(connection), models.listed(connection)
+    if there is not None and now - known[0].created_at < dt.timedelta(days=1):
         return "", there
     with progress("train") as report:
         done = train(demo.pool, demo.store, now, code_version(), report).submitted
