@@ -16,7 +16,7 @@ H2H_2025 = "https://api-sis-stats.hudstats.com/v1"
 class Settings(BaseSettings):
     """Every setting, with its help."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("tipoff")),

@@ -6,13 +6,17 @@ replay; the database refuses the other way round.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import psycopg
+
 from tipoff.domain.match import Fixture
+from tipoff.errors import LedgerError
 from tipoff.storage.pool import Connection
 
 BATCH = 5000
@@ -41,6 +45,15 @@ class Gradable:
     score_b: int | None
 
 
+@contextlib.contextmanager
+def _plainly() -> Iterator[None]:
+    """What the database's functions refuse becomes a LedgerError that says the same."""
+    try:
+        yield
+    except (psycopg.errors.InvalidParameterValue, psycopg.errors.ObjectNotInPrerequisiteState) as error:
+        raise LedgerError(error.diag.message_primary or str(error)) from error
+
+
 def content(row: LedgerRow) -> dict[str, Any]:
     """What a row says."""
     read: dict[str, Any] = json.loads(row.content)
@@ -56,21 +69,24 @@ def open_ledger(
 
 
 def now(connection: Connection, at: dt.datetime | None) -> dt.datetime:
-    """The ledger's time."""
-    [(moment,)] = connection.execute("select ledger_now(%s)", (at,)).fetchall()
+    """The ledger's time; raises LedgerError when it goes by another clock than `at` says."""
+    with _plainly():
+        [(moment,)] = connection.execute("select ledger_now(%s)", (at,)).fetchall()
     known: dt.datetime = moment
     return known
 
 
 def seal(connection: Connection, bodies: Sequence[str], at: dt.datetime | None = None) -> list[str]:
     """Seal canonical bodies; for each, in order, its row number or why it was not sealed."""
-    rows = connection.execute("select * from ledger_seal(%s::text[], %s)", (list(bodies), at)).fetchall()
+    with _plainly():
+        rows = connection.execute("select * from ledger_seal(%s::text[], %s)", (list(bodies), at)).fetchall()
     return [row[0] for row in rows]
 
 
 def grade(connection: Connection, bodies: Sequence[str], at: dt.datetime | None = None) -> list[str]:
     """Append grades; for each, in order, its row number or why not."""
-    rows = connection.execute("select * from ledger_grade(%s::text[], %s)", (list(bodies), at)).fetchall()
+    with _plainly():
+        rows = connection.execute("select * from ledger_grade(%s::text[], %s)", (list(bodies), at)).fetchall()
     return [row[0] for row in rows]
 
 
