@@ -62,8 +62,7 @@ def ingest() -> dict[str, Any]:
             started = time.perf_counter()
             for day in source.days:
                 with pool.connection() as connection:
-                    for answer in source.fetch_day(day):
-                        payloads.keep(connection, answer)
+                    payloads.keep(connection, source.fetch_day(day))
             report = ingest_pending(pool, source.end)
             taken = time.perf_counter() - started
         finally:

@@ -11,7 +11,8 @@ TipoffError
     ├── ConflictError     somebody else wrote first (compare-and-swap lost)
     ├── ArtifactError     a model's file cannot be stored, read, or is not what its name says
     │   └── TransientArtifactError    worth another try
-    └── LedgerError       the record does not verify, or cannot be used
+    ├── LedgerError       the record does not verify, or cannot be used
+    └── LeaseLostError    another attempt has the job: what this one wrote last was undone
 """
 
 
@@ -69,3 +70,7 @@ class TransientArtifactError(ArtifactError):
 
 class LedgerError(StorageError):
     """The record does not verify, or cannot be used as asked."""
+
+
+class LeaseLostError(StorageError):
+    """This attempt no longer holds its job."""

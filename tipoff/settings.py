@@ -91,6 +91,27 @@ class Settings(BaseSettings):
         description="A git repository in which each published head also becomes a tag.",
     )
 
+    league_url: str | None = Field(
+        default=None,
+        validation_alias="TIPOFF_LEAGUE_URL",
+        description="Where the built-in league is being served already (source league).",
+    )
+    league_label: str | None = Field(
+        default=None,
+        validation_alias="TIPOFF_LEAGUE_LABEL",
+        description="What the raw archive calls the built-in league.",
+    )
+    job_modules: Annotated[list[str], NoDecode] = Field(
+        default=[],
+        validation_alias="TIPOFF_JOB_MODULES",
+        description="Python modules with more job types (a list TYPES each).",
+    )
+
+    @field_validator("job_modules", mode="before")
+    @classmethod
+    def _modules(cls, value: object) -> object:
+        return value.replace(",", " ").split() if isinstance(value, str) else value
+
     @field_validator("horizons", mode="before")
     @classmethod
     def _horizons(cls, value: object) -> object:

@@ -170,7 +170,7 @@ def test_the_live_commands_on_the_built_in_league(home: Path) -> None:
     status = json.loads(tipoff(home, "db", "status", "--json", **league).stdout)
     assert status["rows"]["matches"] > 2500
     running = subprocess.Popen(
-        [sys.executable, "-m", "tipoff", "up", "--poll", "1", "--days", "4"], stdout=subprocess.PIPE,
+        [sys.executable, "-m", "tipoff", "up", "--days", "4"], stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, env=environment(home, **league), bufsize=1,
     )  # fmt: skip
     with running:

@@ -23,7 +23,7 @@ MINUTE = dt.timedelta(minutes=1)
 def bring(pool: Pool, answer: RawPayload) -> IngestReport:
     """Keep a payload and read it."""
     with pool.connection() as connection:
-        payloads.keep(connection, answer)
+        payloads.keep(connection, [answer])
     return ingest_pending(pool, answer.fetched_at)
 
 
@@ -99,7 +99,7 @@ def test_a_played_fixture_becomes_played(pool: Pool) -> None:
 def test_a_crash_between_keeping_and_reading_loses_nothing(pool: Pool) -> None:
     """A payload that was paid for and never read, or read twice."""
     with pool.connection() as connection:
-        payloads.keep(connection, payload([row(1)], NOON))
+        payloads.keep(connection, [payload([row(1)], NOON)])
     assert ingest_pending(pool, NOON).new == 1
     assert ingest_pending(pool, NOON).payloads == 0
 

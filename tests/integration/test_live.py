@@ -16,6 +16,7 @@ from tipoff.forecast.state import state_after
 from tipoff.forecast.table import in_order
 from tipoff.pipeline.predict import predict
 from tipoff.pipeline.state import bring_up_to_date, replay
+from tipoff.pipeline.statistics import refresh_statistics
 from tipoff.storage import matches as stored
 from tipoff.storage import models
 from tipoff.storage.pool import Pool
@@ -130,6 +131,7 @@ def test_predict_needs_fixtures_that_have_not_begun(pool: Pool) -> None:
     waiting = {"matchStatus": None, "teamAScore": None, "teamBScore": None}
     rows = [wire_row(m) for m in matches[:150]] + [wire_row(m, **waiting) for m in matches[195:210]]
     bring(pool, payload(rows, matches[194].start))
+    refresh_statistics(pool, noon)
     _, predicted = predict(pool, noon)
     assert [p.fixture.external_id for p in predicted] == [m.external_id for m in matches[195:210] if m.start > noon]
     assert all(0 < p.forecast.p_a < 1 for p in predicted)

@@ -18,30 +18,20 @@ from tests.integration.test_ledger import now_of
 from tests.integration.test_live import activate, wire_row
 from tests.simulated import BEGIN, simulate
 from tests.wire import fixture, payload, row
-from tipoff.clock import SystemClock
 from tipoff.domain.match import Match
-from tipoff.domain.payload import RawPayload
 from tipoff.domain.quote import Quote
 from tipoff.forecast.explain import explain
-from tipoff.league.runner import league_server
-from tipoff.league.server import LeagueApp
-from tipoff.league.simulator import League
-from tipoff.league.truth import LeagueSettings
 from tipoff.ledger.chain import canonical
 from tipoff.ledger.drift import watch
-from tipoff.ledger.export import read_heads, write_export
+from tipoff.ledger.export import write_export
 from tipoff.ledger.record import Sealed, bins, figures, wilson
-from tipoff.pipeline.loop import Loop, Plan
 from tipoff.pipeline.predict import predict
 from tipoff.pipeline.replay import replay_ledger
 from tipoff.pipeline.seal import grade_known, seal_due
 from tipoff.pipeline.state import bring_up_to_date
 from tipoff.pipeline.watch import drift, record, refresh_performance, verify_database
 from tipoff.storage import ledger, models, quotes
-from tipoff.storage.artifacts import DirectoryStore
 from tipoff.storage.pool import Pool
-from tipoff.upstream.h2h2026 import H2H2026Source
-from tipoff.upstream.http import Manners
 
 DAY = dt.timedelta(days=1)
 MINUTE = dt.timedelta(minutes=1)
@@ -332,43 +322,3 @@ def test_figures_of_nothing_are_nothing() -> None:
     low, high = wilson(0.0, 5)
     assert low == pytest.approx(0, abs=1e-12)
     assert 0.3 < high < 0.6
-
-
-def test_the_loop_seals_grades_and_publishes(pool: Pool, tmp_path: Path) -> None:
-    """A loop that forecasts and keeps no record, or stops because a first model was refused."""
-    clock = SystemClock()
-    book = League(LeagueSettings(seed=7))
-    plan = Plan(1.0, 8, HORIZONS, tmp_path / "heads.jsonl", DAY, None, "test")
-    with league_server(LeagueApp(book, clock)) as url:
-        source = H2H2026Source(url, clock, Manners(spacing=0), label="league:7")
-        loop = Loop(pool, DirectoryStore(tmp_path), source, clock, plan)
-        first = loop.turn(clock.now())
-        source.close()
-    assert first.error is None
-    assert first.trained is not None
-    assert first.trained.activated
-    assert first.sealed is not None
-    assert first.sealed.sealed > 0
-    assert first.head is not None
-    assert read_heads(tmp_path / "heads.jsonl") == [first.head]
-    assert verify_database(pool, [first.head])[0].broken is None
-    with pool.connection() as connection:
-        connection.execute("update model_registry set active = false")
-    refused = Loop(pool, DirectoryStore(tmp_path), _Silent(), clock, plan)
-    refused._tried = clock.now()
-    turn = refused.turn(clock.now())
-    assert turn.error is not None
-    assert "no model has passed the gate" in turn.error
-
-
-class _Silent:
-    """A source without answers."""
-
-    name = "silent"
-
-    def fetch_day(self, _day: dt.date) -> list[RawPayload]:
-        """Nothing."""
-        return []
-
-    def close(self) -> None:
-        """Nothing to close."""

@@ -7,7 +7,7 @@ import sys
 import psycopg
 import typer
 
-from tipoff.cli import backtest, db, demo, insight, league, live, models, odds, record
+from tipoff.cli import backtest, db, demo, insight, jobs, league, live, models, odds, record, up, worker
 from tipoff.errors import TipoffError
 
 app = typer.Typer(
@@ -23,7 +23,7 @@ app = typer.Typer(
     "continuously.",
 )
 app.command()(demo.demo)
-app.command()(live.up)
+app.command()(up.up)
 app.command()(live.fetch)
 app.command()(live.train)
 app.command()(live.predict)
@@ -35,6 +35,8 @@ app.command(name="what-if")(insight.what_if)
 app.command()(insight.ratings)
 app.command()(insight.teams)
 app.command()(insight.h2h)
+app.command()(worker.worker)
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(record.app, name="ledger")
 app.add_typer(models.app, name="models")
 app.add_typer(odds.app, name="odds")

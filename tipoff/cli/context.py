@@ -1,31 +1,18 @@
-"""What commands share: settings, the database, the source and its clock."""
+"""What commands share: settings and the database."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
 from collections.abc import Iterator
-from pathlib import Path
 
 from pydantic import ValidationError
 
-from tipoff.clock import Clock, FixedClock, SystemClock
 from tipoff.errors import InputError
-from tipoff.league.runner import league_server
-from tipoff.league.server import LeagueApp
-from tipoff.league.simulator import League
-from tipoff.league.truth import LeagueSettings
-from tipoff.settings import H2H_2025, H2H_2026, Settings
-from tipoff.storage.artifacts import ArtifactStore, DirectoryStore, SupabaseStore
+from tipoff.settings import Settings
 from tipoff.storage.embedded import PrivatePostgres
 from tipoff.storage.migrations import migrate
 from tipoff.storage.pool import Pool, open_pool
-from tipoff.upstream.h2h2025 import H2H2025Source
-from tipoff.upstream.h2h2026 import H2H2026Source
-from tipoff.upstream.http import Manners
-from tipoff.upstream.recorded import RecordedSource
-from tipoff.upstream.source import MatchSource
-from tipoff.upstream.token import TokenProvider
 
 
 def read_settings() -> Settings:
@@ -44,19 +31,24 @@ def private_postgres(settings: Settings) -> PrivatePostgres:
     return PrivatePostgres(settings.home, settings.postgres_user)
 
 
-@contextlib.contextmanager
-def database(settings: Settings) -> Iterator[Pool]:
-    """A pool on the database, started and brought to the schema where needed.
+def addresses(settings: Settings) -> tuple[str, str]:
+    """(application's, owner's) address of the database, started where it is a private one.
 
-    Migrations are the owner's; the application's role is another one where the deployment has it, so that it
-    cannot switch the ledger's guard off. The private Postgres always has it.
+    The application's role is another one than the owner where the deployment has it, so that it cannot switch the
+    ledger's guard off. The private Postgres always has it.
     """
     if settings.database_url is not None:
         dsn = settings.database_url.get_secret_value()
-        owner = settings.owner_database_url.get_secret_value() if settings.owner_database_url else dsn
-    else:
-        postgres = private_postgres(settings)
-        owner, dsn = postgres.start(), postgres.application_dsn
+        return dsn, settings.owner_database_url.get_secret_value() if settings.owner_database_url else dsn
+    postgres = private_postgres(settings)
+    owner = postgres.start()
+    return postgres.application_dsn, owner
+
+
+@contextlib.contextmanager
+def database(settings: Settings) -> Iterator[Pool]:
+    """A pool on the database, started and brought to the schema (as its owner) where needed."""
+    dsn, owner = addresses(settings)
     with contextlib.closing(open_pool(owner)) as owners:
         migrate(owners)
         if owner == dsn:
@@ -64,45 +56,6 @@ def database(settings: Settings) -> Iterator[Pool]:
             return
     with contextlib.closing(open_pool(dsn)) as pool:
         yield pool
-
-
-@contextlib.contextmanager
-def artifacts(settings: Settings) -> Iterator[ArtifactStore]:
-    """Where model files live: Supabase Storage with SUPABASE_URL and its key, else the home directory."""
-    store: ArtifactStore = DirectoryStore(settings.home)
-    if settings.supabase_url and settings.supabase_key:
-        store = SupabaseStore(settings.supabase_url, settings.supabase_key.get_secret_value(), settings.bucket)
-    with contextlib.closing(store):
-        yield store
-
-
-@contextlib.contextmanager
-def source_and_clock(settings: Settings, at: dt.datetime | None = None) -> Iterator[tuple[MatchSource, Clock]]:
-    """The source that TIPOFF_SOURCE names, and the clock that goes with it (`at` makes it stand still)."""
-    clock: Clock = SystemClock() if at is None else FixedClock(at)
-    kind, _, path = settings.source.partition(":")
-    if kind == "recorded":
-        recorded = RecordedSource(Path(path))
-        yield recorded, FixedClock(recorded.end) if at is None else clock
-    elif settings.source == "league":
-        book = League(LeagueSettings(seed=settings.seed))
-        with league_server(LeagueApp(book, clock)) as url:
-            name = f"league:{settings.seed}"
-            yield from _closing(H2H2026Source(url, clock, Manners(spacing=0), label=name), clock)
-    elif settings.source == "h2h-2026":
-        yield from _closing(H2H2026Source(H2H_2026, clock, Manners(spacing=settings.spacing)), clock)
-    elif settings.source == "h2h-2025":
-        tokens = TokenProvider(settings.token, settings.token_command)
-        yield from _closing(H2H2025Source(H2H_2025, tokens, clock, Manners(spacing=settings.spacing)), clock)
-    else:
-        raise InputError(f"TIPOFF_SOURCE is {settings.source!r}; it is h2h-2026, h2h-2025, league or recorded:PATH")
-
-
-def _closing(source: MatchSource, clock: Clock) -> Iterator[tuple[MatchSource, Clock]]:
-    try:
-        yield source, clock
-    finally:
-        source.close()
 
 
 def parse_time(text: str | None) -> dt.datetime | None:

@@ -11,12 +11,17 @@ from typing import Any
 import typer
 
 from tipoff.backtest.report import as_json
-from tipoff.cli.context import artifacts, database, read_settings
-from tipoff.cli.live import gate_words, summary
+from tipoff.cli.context import database, read_settings
+from tipoff.cli.jobs import JobFailedError, follow
+from tipoff.cli.live import training_words
 from tipoff.cli.output import forecast_table, local, measures_table, out, print_json, progress
 from tipoff.cli.record import record_table, verification_words
+from tipoff.cli.worker import deployment, known_types, working
 from tipoff.clock import Clock, FixedClock, SystemClock
+from tipoff.domain.job import JobStatus
 from tipoff.errors import InputError, LedgerError
+from tipoff.jobs import schedule
+from tipoff.jobs.service import JobService
 from tipoff.league.book import MatchBook
 from tipoff.league.recorded import RecordedBook
 from tipoff.league.runner import league_server
@@ -26,19 +31,13 @@ from tipoff.league.truth import LeagueSettings
 from tipoff.ledger.chain import Verification
 from tipoff.ledger.export import publish_head
 from tipoff.ledger.record import Record
-from tipoff.pipeline.code import code_version
-from tipoff.pipeline.fetch import days_until, fetch
-from tipoff.pipeline.predict import predict
-from tipoff.pipeline.replay import replay_ledger
-from tipoff.pipeline.train import train
-from tipoff.pipeline.watch import record, refresh_performance, verify_database
+from tipoff.pipeline.watch import record, verify_database
 from tipoff.settings import Settings
-from tipoff.storage import models
-from tipoff.storage.artifacts import ArtifactStore
+from tipoff.storage import ledger, models
 from tipoff.storage.pool import Pool
-from tipoff.upstream.h2h2026 import H2H2026Source
-from tipoff.upstream.http import Manners
 
+FIRST = 50
+"""priority of the demo's own jobs before those of schedules"""
 BEFORE_END = dt.timedelta(hours=1)
 """with recorded days the clock stands that long before the last result, so that there are next matches"""
 SEALED = dt.timedelta(days=3)
@@ -63,17 +62,9 @@ def demo(
         book, clock = League(LeagueSettings(seed=seed)), SystemClock()
         label, banner = f"league-{seed}", f"SIMULATED league (seed {seed}): players, teams and results are invented"
     settings.home = settings.home / f"demo-{label}"
-    settings.database_url = None
-    with (
-        database(settings) as pool,
-        artifacts(settings) as store,
-        league_server(LeagueApp(book, clock)) as url,
-    ):
-        source = H2H2026Source(url, clock, Manners(spacing=0), label=label)
-        try:
-            answer = _steps(Demo(pool, store, source, clock, settings, banner, json), days)
-        finally:
-            source.close()
+    settings.database_url, settings.source, settings.league_label = None, "league", label
+    with database(settings) as pool, league_server(LeagueApp(book, clock)) as settings.league_url:
+        answer = _run(Demo(pool, clock, settings, banner, label, json), days)
     answer["seconds"] = round(time.monotonic() - started, 1)
     if json:
         print_json(answer)
@@ -88,68 +79,86 @@ class Demo:
     """What every step of the demo works with."""
 
     pool: Pool
-    store: ArtifactStore
-    source: H2H2026Source
     clock: Clock
     settings: Settings
     banner: str
+    label: str
     json: bool
 
 
-def _steps(demo: Demo, days: int) -> dict[str, object]:
+def _run(demo: Demo, days: int) -> dict[str, object]:
+    """Two jobs, by a worker that also has the schedules; what is shown is what they left."""
     pool, now = demo.pool, demo.clock.now()
     if not demo.json:
         out.print(f"{demo.banner}.", highlight=False)
-    with progress("fetch") as report:
-        fetched = fetch(pool, demo.source, days_until(now, days), now, report)
-    words, model = _model(demo)
-    live, predicted = predict(pool, now)
-    record, verified = _record(demo, model, now)
+    with pool.connection() as connection:
+        ledger.open_ledger(connection, "replay", f"replay: {demo.label}", now - SEALED)
+        schedule.install(connection)
+        schedule.skip_missed(connection)
+    at = now.isoformat() if isinstance(demo.clock, FixedClock) else None
+    with working(deployment(demo.settings, at), known_types(demo.settings), 1, schedules=True):
+        train = _training_is_due(demo)
+        made = _job(demo, "data_pipeline", {"history_days": days, "train_model": train, "return_predictions": True})
+        with pool.connection() as connection:
+            model = models.active(connection)
+        if model is None:
+            raise InputError(f"the first model was refused, so nothing forecasts: {made['train']['reason']}")
+        hours = SEALED / dt.timedelta(hours=1)
+        _job(demo, "replay_record", {"hours": hours, "label": f"replay: {demo.label}"})
+    record, verified = _record(demo, now)
     if not demo.json:
-        out.print(summary(fetched), highlight=False)
-        if words:
-            out.print(words, highlight=False)
-        kind = demo.banner.split(maxsplit=1)[0]
-        forecast_table(predicted, f"{kind} next matches as of {local(now)}, from {live.state.matches} results")
-        measures_table(model[1]["measured"])
-        record_table(record)
-        out.print(verification_words(verified), highlight=False)
+        _show(demo, made, model[1], record, verified)
     return {
         "banner": demo.banner,
         "model": model[0],
-        "results": live.state.matches,
-        "predictions": [p.as_json() for p in predicted],
+        "results": made["predict"]["results"],
+        "predictions": made["predictions"],
         "measured": model[1]["measured"],
         "record": as_json(record),
         "ledger": as_json(verified),
     }
 
 
-def _model(demo: Demo) -> tuple[str, tuple[str, dict[str, Any]]]:
-    """What the gate said if it was asked, and the champion; a new challenger is trained once a day."""
-    now = demo.clock.now()
+def _training_is_due(demo: Demo) -> bool:
+    """Nothing forecasts, or no challenger was trained for a day."""
     with demo.pool.connection() as connection:
-        there, known = models.active(connection), models.listed(connection)
-    if there is not None and now - known[0].created_at < dt.timedelta(days=1):
-        return "", there
-    with progress("train") as report:
-        done = train(demo.pool, demo.store, now, code_version(), report).submitted
-    with demo.pool.connection() as connection:
-        there = models.active(connection)
-    if there is None:
-        raise InputError(f"the first model was refused, so nothing forecasts: {done.verdict.reason}")
-    return gate_words(done), there
+        known = models.listed(connection)
+    return not any(m.active for m in known) or demo.clock.now() - known[0].created_at >= dt.timedelta(days=1)
 
 
-def _record(demo: Demo, model: tuple[str, dict[str, Any]], now: dt.datetime) -> tuple[Record, Verification]:
-    """The last days sealed match by match as time would have passed, graded, and verified."""
-    horizons = demo.settings.horizons
-    with progress("seal") as report:
-        replay_ledger(
-            demo.pool, model, horizons, now - SEALED, now, f"replay: {demo.source.name}", code_version(), report
-        )
-    refresh_performance(demo.pool, horizons, now)
-    made = record(demo.pool, horizons, now)
+def _job(demo: Demo, name: str, params: dict[str, Any]) -> dict[str, Any]:
+    service = JobService(known_types(demo.settings))
+    with demo.pool.connection() as connection:
+        job_id = service.enqueue(connection, name, params, priority=FIRST, requested_by="tipoff demo").id
+    with progress(name.replace("_", " ")) as say:
+        job = follow(demo.pool, service, job_id, say)
+    if job.status is not JobStatus.COMPLETED:
+        raise JobFailedError(f"{name} {job.status}: {(job.error or {}).get('message', job.message)}")
+    result: dict[str, Any] = job.result
+    return result
+
+
+def _show(demo: Demo, made: dict[str, Any], model: dict[str, Any], record: Record, verified: Verification) -> None:
+    fetched, ingested = made["fetch"], made["ingest"]
+    out.print(
+        f"asked for {fetched['asked']} days, {fetched['settled']} already settled, {ingested['new']} new results, "
+        f"{ingested['changed']} changed, {ingested['fixtures']} fixtures seen, "
+        f"{sum(ingested['quarantined'].values())} rows in quarantine", highlight=False,
+    )  # fmt: skip
+    if "train" in made:
+        out.print(training_words(made["train"]), highlight=False)
+    kind, results = demo.banner.split(maxsplit=1)[0], made["predict"]["results"]
+    forecast_table(
+        made["predictions"], f"{kind} next matches as of {local(demo.clock.now())}, from {results} results"
+    )
+    measures_table(model["measured"])
+    record_table(record)
+    out.print(verification_words(verified), highlight=False)
+
+
+def _record(demo: Demo, now: dt.datetime) -> tuple[Record, Verification]:
+    """The record of what was sealed, and the proof of it."""
+    made = record(demo.pool, demo.settings.horizons, now)
     verified, wrong, _ = verify_database(demo.pool)
     if verified.broken is not None or verified.head is None or wrong or made is None:
         raise LedgerError(f"the demo's own ledger does not verify: {verified.broken}, {wrong}")

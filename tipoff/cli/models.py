@@ -8,13 +8,14 @@ import typer
 from rich.table import Table
 
 from tipoff.backtest.report import as_json
-from tipoff.cli.context import artifacts, database, read_settings
+from tipoff.cli.context import database, read_settings
 from tipoff.cli.output import out, print_json, wide
 from tipoff.clock import SystemClock
 from tipoff.errors import ArtifactError, ModelFileError
 from tipoff.forecast.gate import judge
 from tipoff.forecast.params import params_from_dict
 from tipoff.pipeline import registry, watch
+from tipoff.pipeline.wiring import artifacts
 from tipoff.storage import matches, models
 from tipoff.storage.models import Registered
 

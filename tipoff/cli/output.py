@@ -14,7 +14,6 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from tipoff.forecast.fit import Progress as Report
-from tipoff.pipeline.predict import Predicted
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -54,18 +53,18 @@ def _plain(title: str) -> Report:
     return say
 
 
-def forecast_table(predicted: Sequence[Predicted], title: str, limit: int = 20) -> None:
-    """The next matches: who, when (local, with zone), how likely, how high, at what fair odds."""
+def forecast_table(predicted: Sequence[dict[str, Any]], title: str, limit: int = 20) -> None:
+    """The next matches, as `--json` says them: who, when (local, with zone), how likely, how high, at what odds."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for name in ("Start", "Player A", "Player B", "Teams", "P(A)", "Score", "Total (80 %)", "Fair odds"):
         table.add_column(name, no_wrap=name != "Teams", justify="right" if name in ("P(A)", "Score") else "left")
     for p in predicted[:limit]:
-        f, (low, high) = p.forecast, p.forecast.total_interval()
         table.add_row(
-            local(p.fixture.start), p.fixture.player_a, p.fixture.player_b,
-            f"{p.fixture.team_a or '?'} - {p.fixture.team_b or '?'}", f"{f.p_a:.1%}",
-            f"{f.mean_a:.0f}-{f.mean_b:.0f}", f"{f.total_mean:.0f} ({low:.0f}-{high:.0f})",
-            f"{1 / f.p_a:.2f} / {1 / (1 - f.p_a):.2f}",
+            local(dt.datetime.fromisoformat(p["start"])), p["player_a"], p["player_b"],
+            f"{p['team_a'] or '?'} - {p['team_b'] or '?'}", f"{p['p_a']:.1%}",
+            f"{p['mean_a']:.0f}-{p['mean_b']:.0f}",
+            f"{p['total_mean']:.0f} ({p['total_low_80']:.0f}-{p['total_high_80']:.0f})",
+            f"{p['fair_odds_a']:.2f} / {p['fair_odds_b']:.2f}",
         )  # fmt: skip
     wide(table)
     if len(predicted) > limit:

@@ -38,6 +38,11 @@ def quiet(_share: float, _message: str) -> None:
     """A Progress that says nothing."""
 
 
+def never() -> bool:
+    """Not to be ended early."""
+    return False
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class FitResult:
     """What one filter's fit found: `objective` is the negative log posterior in nats."""
@@ -49,11 +54,18 @@ class FitResult:
     message: str
 
 
-class _Posterior:
-    """Negative log posterior of one filter's log-parameters over a table of matches."""
+class _EnoughError(Exception):
+    """The time is used up."""
 
-    def __init__(self, table: MatchTable, which: int, base: Params, prior: FilterParams) -> None:
-        self.table, self.which, self.base, self.prior = table, which, base, prior
+
+class _Posterior:
+    """Negative log posterior of one filter's log-parameters over a table of matches; remembers the best."""
+
+    def __init__(
+        self, table: MatchTable, which: int, base: Params, prior: FilterParams, enough: Callable[[], bool]
+    ) -> None:
+        self.table, self.which, self.base, self.prior, self.enough = table, which, base, prior, enough
+        self.best: tuple[float, NDArray[np.float64]] | None = None
         roster = table.roster
         self._empty = arrays.empty(
             len(roster.players),
@@ -72,6 +84,8 @@ class _Posterior:
         return dataclasses.replace(self.prior, **values)
 
     def __call__(self, logs: NDArray[np.float64]) -> float:
+        if self.best is not None and self.enough():
+            raise _EnoughError
         self.evaluations += 1
         P = self.base.as_array()
         P[self.which] = self.filter_params(logs).as_array()
@@ -81,15 +95,21 @@ class _Posterior:
         t = self.table
         likelihood = walk.log_likelihood(self._state, P, t.index, t.start, self._y, self.base.session_gap, self.which)
         penalty = 0.5 * float(np.sum(((logs - self.centre) / PRIOR_SD) ** 2))
-        return penalty - float(likelihood)
+        value = penalty - float(likelihood)
+        if self.best is None or value < self.best[0]:
+            self.best = value, logs.copy()
+        return value
 
 
 def fit_filter(
     table: MatchTable, which: int, prior: FilterParams, start: FilterParams | None = None,
-    progress: Progress = quiet,
+    progress: Progress = quiet, enough: Callable[[], bool] = never,
 ) -> FitResult:  # fmt: skip
-    """Fit filter `which` (0 margin, 1 total) to all of `table`, from `start` (default: `prior`)."""
-    posterior = _Posterior(table, which, BUILT_IN, prior)
+    """Fit filter `which` (0 margin, 1 total) to all of `table`, from `start` (default: `prior`).
+
+    Once `enough` says so the search ends with the best values found so far, not `converged`.
+    """
+    posterior = _Posterior(table, which, BUILT_IN, prior, enough)
     first = posterior.centre if start is None else np.log([getattr(start, name) for name in posterior.names])
     label = ("margin", "total")[which]
     steps = [0]
@@ -98,11 +118,17 @@ def fit_filter(
         steps[0] += 1
         progress(1 - 0.93 ** steps[0], f"fitting the {label}: step {steps[0]}")
 
-    found = minimize(
-        posterior, np.clip(first, posterior.centre - REACH, posterior.centre + REACH), method="L-BFGS-B",
-        bounds=[(c - REACH, c + REACH) for c in posterior.centre], callback=report,
-        options={"eps": STEP, "maxiter": 60, "ftol": 2e-6, "gtol": 0.05},
-    )  # fmt: skip
+    begin = np.clip(first, posterior.centre - REACH, posterior.centre + REACH)
+    try:
+        found = minimize(
+            posterior, begin, method="L-BFGS-B",
+            bounds=[(c - REACH, c + REACH) for c in posterior.centre], callback=report,
+            options={"eps": STEP, "maxiter": 60, "ftol": 2e-6, "gtol": 0.05},
+        )  # fmt: skip
+    except _EnoughError:
+        assert posterior.best is not None  # noqa: S101
+        best, logs = posterior.best
+        return FitResult(posterior.filter_params(logs), best, posterior.evaluations, False, "out of time")
     progress(1.0, f"fitted the {label}")
     return FitResult(
         posterior.filter_params(found.x), float(found.fun), posterior.evaluations, bool(found.success),
@@ -111,9 +137,9 @@ def fit_filter(
 
 
 def fit_params(
-    table: MatchTable, start: Params | None = None, progress: Progress = quiet
+    table: MatchTable, start: Params | None = None, progress: Progress = quiet, enough: Callable[[], bool] = never
 ) -> tuple[Params, list[FitResult]]:
-    """Fit both filters to `table`; `start` warm-starts from an earlier fit.
+    """Fit both filters to `table`; `start` warm-starts from an earlier fit, `enough` ends the searches early.
 
     Raises InputError when there are too few matches to learn from.
     """
@@ -123,6 +149,8 @@ def fit_params(
             "needed: fetch more days or choose a later --fit-until"
         )
     prior = dataclasses.replace(BUILT_IN.total, m_base=float(np.mean(table.observed[1])))
-    margin = fit_filter(table, 0, BUILT_IN.margin, start.margin if start else None, lambda s, m: progress(s / 2, m))
-    total = fit_filter(table, 1, prior, start.total if start else None, lambda s, m: progress(0.5 + s / 2, m))
+    margin = fit_filter(table, 0, BUILT_IN.margin, start.margin if start else None,
+                        lambda s, m: progress(s / 2, m), enough)  # fmt: skip
+    total = fit_filter(table, 1, prior, start.total if start else None,
+                       lambda s, m: progress(0.5 + s / 2, m), enough)  # fmt: skip
     return Params(margin.params, total.params, BUILT_IN.session_gap), [margin, total]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Self
 
 import numpy as np
 
 from tipoff.forecast.distribution import win_probability
-from tipoff.forecast.fit import FitResult, Progress, fit_params, quiet
+from tipoff.forecast.fit import FitResult, Progress, fit_params, never, quiet
 from tipoff.forecast.forecaster import RESULT_DELAY, Forecasts
 from tipoff.forecast.kernels import walk
 from tipoff.forecast.params import Params
@@ -16,13 +17,22 @@ from tipoff.forecast.table import MatchTable
 
 
 class GaussianFilter:
-    """Margin and total by two full-covariance filters; `params` fixes hyper-parameters instead of fitting."""
+    """Margin and total by two full-covariance filters; `params` fixes hyper-parameters instead of fitting.
+
+    Matches of players with fewer than `min_matches` of them are left out of the fit; `enough` ends it early, with
+    the best found so far.
+    """
 
     name = "filter"
 
-    def __init__(self, params: Params | None = None, start: Params | None = None) -> None:
+    def __init__(
+        self, params: Params | None = None, start: Params | None = None, min_matches: int = 1,
+        enough: Callable[[], bool] = never,
+    ) -> None:  # fmt: skip
         self.params = params
         self.start = start
+        self.min_matches = min_matches
+        self.enough = enough
 
     def fit(self, table: MatchTable, progress: Progress = quiet) -> Self:
         """Fit `params_` on `table` unless they were given; `fits_` says how each search went."""
@@ -30,8 +40,15 @@ class GaussianFilter:
         if self.params is not None:
             self.params_ = self.params
         else:
-            self.params_, self.fits_ = fit_params(table, self.start, progress)
+            self.params_, self.fits_ = fit_params(self._fitted_on(table), self.start, progress, self.enough)
         return self
+
+    def _fitted_on(self, table: MatchTable) -> MatchTable:
+        if self.min_matches <= 1:
+            return table
+        counts = np.bincount(table.index[:, :2].ravel(), minlength=len(table.roster.players))
+        often = counts[table.index[:, :2]] >= self.min_matches
+        return table.where(often[:, 0] & often[:, 1])
 
     def walk(self, table: MatchTable, lead: int) -> Forecasts:
         """Forecast every match of `table` from results knowable `lead` minutes before its start."""

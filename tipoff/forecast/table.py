@@ -100,6 +100,14 @@ class MatchTable:
             self.score_b[part],
         )
 
+    def where(self, mask: NDArray[np.bool_]) -> MatchTable:
+        """The matches that `mask` (shape (n,)) marks, with the same roster."""
+        ids = [match_id for match_id, there in zip(self.ids, mask, strict=True) if there]
+        return MatchTable(
+            self.roster, ids, self.start[mask], np.ascontiguousarray(self.index[mask]), self.score_a[mask],
+            self.score_b[mask],
+        )  # fmt: skip
+
 
 def in_order(matches: Iterable[F]) -> list[F]:
     """Sorted by (start, external id), the order in which everything is learned."""

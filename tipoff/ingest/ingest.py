@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import datetime as dt
+from collections.abc import Callable
 
 from tipoff.domain.match import Fixture, Match
 from tipoff.domain.payload import RawPayload
@@ -32,12 +33,16 @@ class IngestReport:
         self.quarantined.update(other.quarantined)
 
 
-def ingest_pending(pool: Pool, now: dt.datetime) -> IngestReport:
+Progress = Callable[[float, str], None]
+
+
+def ingest_pending(pool: Pool, now: dt.datetime, progress: Progress = lambda _share, _message: None) -> IngestReport:
     """Read every payload that was kept but not read, oldest first."""
     report = IngestReport()
     with pool.connection() as connection:
         waiting = payloads.pending(connection)
-    for payload_id in waiting:
+    for i, payload_id in enumerate(waiting):
+        progress(i / len(waiting), f"reading answer {i + 1} of {len(waiting)}")
         with pool.connection() as connection, connection.transaction():
             matches.lock_for_ingest(connection)
             payload = payloads.load(connection, payload_id)

@@ -9,7 +9,7 @@ from typing import Any
 from tipoff.domain.match import Fixture
 from tipoff.forecast.distribution import ScoreDistribution
 from tipoff.pipeline.state import Live, bring_up_to_date
-from tipoff.storage import fixtures, stats
+from tipoff.storage import fixtures
 from tipoff.storage.pool import Pool
 
 
@@ -54,6 +54,5 @@ def predict(pool: Pool, now: dt.datetime) -> tuple[Live, list[Predicted]]:
     live = bring_up_to_date(pool, now)
     with pool.connection() as connection:
         known = fixtures.scheduled_after(connection, now)
-        stats.refresh(connection, now, live.state.strengths())
     made = live.state.forecast(known)
     return live, [Predicted(f, d, now, live.model) for f, d in zip(known, made, strict=True)]

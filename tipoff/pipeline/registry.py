@@ -33,7 +33,7 @@ class Submitted:
 
 def submit(
     pool: Pool, store: ArtifactStore, challenger: Model, known: Sequence[Match], now: dt.datetime,
-    code_version: str, progress: Progress = quiet,
+    code_version: str, progress: Progress = quiet, performance_threshold: float = 0.0,
 ) -> Submitted:  # fmt: skip
     """Store, judge against the champion, write the verdict down; activate only what passed.
 
@@ -51,7 +51,7 @@ def submit(
         with pool.connection() as connection:
             champion = models.active(connection)
         progress(0.5, "comparing with the champion")
-        verdict = _judged(store, files.sha256, champion, known)
+        verdict = _demanding(_judged(store, files.sha256, champion, known), challenger, performance_threshold)
         with pool.connection() as connection, connection.transaction():
             models.lock_champion(connection)
             if models.active(connection) != champion:
@@ -65,6 +65,15 @@ def submit(
         measure_importance(pool, files.sha256, challenger, known)
     progress(1.0, f"model {version} {'forecasts now' if verdict.passed else 'was refused'}")
     return Submitted(files.sha256, version, verdict, verdict.passed)
+
+
+def _demanding(verdict: Verdict, challenger: Model, threshold: float) -> Verdict:
+    """The verdict with one more check, where an accuracy was demanded."""
+    if threshold <= 0:
+        return verdict
+    hit = challenger.measured["models"][0]["measures"]["hit"]["mean"]
+    said = f"{hit:.1%} of the measured matches were called right, at least {threshold:.1%} were demanded"
+    return dataclasses.replace(verdict, checks=[*verdict.checks, Check("performance", hit >= threshold, said)])
 
 
 def read_stored(store: ArtifactStore, sha256: str) -> Model:

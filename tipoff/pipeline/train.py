@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 from tipoff.backtest.report import report
@@ -11,7 +12,7 @@ from tipoff.backtest.run import Window, run_backtest
 from tipoff.domain.match import Match
 from tipoff.errors import InputError
 from tipoff.forecast.baselines import ladder
-from tipoff.forecast.fit import Progress, quiet
+from tipoff.forecast.fit import Progress, never, quiet
 from tipoff.forecast.gaussian import GaussianFilter
 from tipoff.forecast.model import Model, fingerprint
 from tipoff.forecast.params import Params, params_from_dict
@@ -36,9 +37,23 @@ class Trained:
     submitted: Submitted
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to train: days to fit on, the least matches of a player in them, and the least accuracy to be activated.
+
+    `enough` ends the fit early, with the best hyper-parameters found so far.
+    """
+
+    days_back: int = FIT_DAYS
+    min_matches_per_player: int = 1
+    performance_threshold: float = 0.0
+    enough: Callable[[], bool] = never
+
+
 def train(
-    pool: Pool, store: ArtifactStore, now: dt.datetime, code_version: str, progress: Progress = quiet
-) -> Trained:
+    pool: Pool, store: ArtifactStore, now: dt.datetime, code_version: str, progress: Progress = quiet,
+    recipe: Recipe = Recipe(),
+) -> Trained:  # fmt: skip
     """Fit on results known at `now`, leaving out the last part to measure on; store, judge, activate if it passes.
 
     Raises InputError when there are not enough days, ArtifactError when the store fails.
@@ -47,30 +62,42 @@ def train(
         known = [m for m in matches.results(connection) if m.knowable_at <= now]
         before = models.active(connection)
     start = params_from_dict(before[1]["params"]) if before else None
-    model = fit_and_measure(known, now, start, lambda share, message: progress(share * 0.8, message))
+    model = fit_and_measure(known, now, start, lambda share, message: progress(share * 0.8, message), recipe)
     submitted = submit(
-        pool, store, model, known, now, code_version, lambda share, message: progress(0.8 + share * 0.2, message)
+        pool,
+        store,
+        model,
+        known,
+        now,
+        code_version,
+        lambda share, message: progress(0.8 + share * 0.2, message),
+        recipe.performance_threshold,
     )
     return Trained(model, submitted)
 
 
-def fit_and_measure(known: list[Match], now: dt.datetime, start: Params | None, progress: Progress = quiet) -> Model:
+def fit_and_measure(
+    known: list[Match], now: dt.datetime, start: Params | None, progress: Progress = quiet, recipe: Recipe = Recipe()
+) -> Model:
     """A model from `known` final matches; its figures are walk-forward on days its fit has not seen."""
     days = sorted({match.start.date() for match in known})
     if len(days) < 4:
         raise InputError(f"{len(days)} days of results are too few to train on: fetch at least 4")
     fit_until = days[max((len(days) - 1) // 2, len(days) - 1 - MEASURE_DAYS)]
     window = Window(fit_until, fit_until + dt.timedelta(days=1), days[-1])
-    first = max(fit_until - dt.timedelta(days=FIT_DAYS), days[0] - dt.timedelta(days=1))
+    first = max(fit_until - dt.timedelta(days=recipe.days_back), days[0] - dt.timedelta(days=1))
     recent = [match for match in known if match.start.date() > first]
-    model = GaussianFilter(start=start)
+    model = GaussianFilter(None, start, recipe.min_matches_per_player, recipe.enough)
     backtest = run_backtest(recent, window, [model, *ladder()], progress)
     measured = report(backtest)
     fitted_on = build_table([m for m in recent if m.start.date() <= fit_until])
     fit: dict[str, Any] = {
         "fitted_from": first.isoformat(),
         "fitted_until": fit_until.isoformat(),
-        "searches": [{"evaluations": f.evaluations, "converged": f.converged} for f in model.fits_],
+        "min_matches_per_player": recipe.min_matches_per_player,
+        "searches": [
+            {"evaluations": f.evaluations, "converged": f.converged, "message": f.message} for f in model.fits_
+        ],
     }
     return Model(
         model.params_, now.isoformat(), fit, fingerprint(fitted_on), measured, state_after(model.params_, known)

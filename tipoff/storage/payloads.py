@@ -5,31 +5,34 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import zlib
+from collections.abc import Sequence
 
 from tipoff.domain.payload import RawPayload
 from tipoff.storage.pool import Connection
 
 
-def keep(connection: Connection, payload: RawPayload) -> int:
-    """Store a payload and return its id; the same answer again is counted and asks to be read again."""
-    row = connection.execute(
+def keep(connection: Connection, kept: Sequence[RawPayload]) -> list[int]:
+    """Store different payloads, return their ids; the same answer again is counted and asks to be read again."""
+    columns = [
+        [p.source for p in kept], [p.dialect for p in kept], [p.resource for p in kept], [p.day for p in kept],
+        [hashlib.sha256(p.body).hexdigest() for p in kept], [zlib.compress(p.body) for p in kept],
+        [len(p.body) for p in kept], [p.fetched_at for p in kept],
+    ]  # fmt: skip
+    rows = connection.execute(
         """
         insert into raw_payloads as r
           (source, dialect, resource, day, sha256, body, size, first_fetched_at, last_fetched_at)
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+        select source, dialect, resource, day, sha256, body, size, at, at
+        from unnest(%s::text[], %s::text[], %s::text[], %s::date[], %s::text[], %s::bytea[], %s::int[],
+          %s::timestamptz[]) as t (source, dialect, resource, day, sha256, body, size, at)
         on conflict (source, resource, day, sha256) do update
           set times = r.times + 1, ingested_at = null,
               last_fetched_at = greatest(r.last_fetched_at, excluded.last_fetched_at)
         returning id
         """,
-        (
-            payload.source, payload.dialect, payload.resource, payload.day,
-            hashlib.sha256(payload.body).hexdigest(), zlib.compress(payload.body), len(payload.body),
-            payload.fetched_at, payload.fetched_at,
-        ),
-    ).fetchone()  # fmt: skip
-    assert row is not None  # noqa: S101 - insert ... returning always returns
-    return int(row[0])
+        columns,
+    ).fetchall()
+    return [int(row[0]) for row in rows]
 
 
 def pending(connection: Connection) -> list[int]:

@@ -26,11 +26,7 @@ def open_pool(dsn: str, max_size: int = 4, timeout: float = 20.0) -> Pool:
         ) from error
     pool: Pool = ConnectionPool(
         dsn, min_size=1, max_size=max_size, open=False, timeout=timeout, check=ConnectionPool.check_connection,
-        configure=_configure,
-        kwargs={
-            "prepare_threshold": None, "application_name": "tipoff", "keepalives_idle": 30,
-            "connect_timeout": 10,
-        },
+        configure=configure, kwargs=connection_kwargs("tipoff"),
     )  # fmt: skip
     try:
         pool.open(wait=True, timeout=timeout)
@@ -41,7 +37,13 @@ def open_pool(dsn: str, max_size: int = 4, timeout: float = 20.0) -> Pool:
     return pool
 
 
-def _configure(connection: Connection) -> None:
+def connection_kwargs(name: str) -> dict[str, Any]:
+    """How every connection is made; nothing is prepared, so that a transaction pooler works."""
+    return {"prepare_threshold": None, "application_name": name, "keepalives_idle": 30, "connect_timeout": 10}
+
+
+def configure(connection: Connection) -> None:
+    """UTC, and limits on how long a statement or a lock may take."""
     connection.execute(
         "select set_config('timezone', 'UTC', false), set_config('statement_timeout', %s, false), "
         "set_config('lock_timeout', %s, false)",

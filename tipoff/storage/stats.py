@@ -18,9 +18,9 @@ COUNTED = (
 )
 
 
-def refresh(connection: Connection, now: dt.datetime, strengths: Sequence[tuple[str, float, float]]) -> None:
-    """Recompute every career from final matches, with (name, strength, deviation) in points, at once."""
-    connection.execute(
+def refresh(connection: Connection, now: dt.datetime, strengths: Sequence[tuple[str, float, float]]) -> int:
+    """Recompute every career from final matches, with (name, strength, deviation) in points; how many there are."""
+    return connection.execute(
         """
         insert into player_stats (player, matches, wins, points_for, points_against, first_match_at,
           last_match_at, strength, strength_sd, updated_at)
@@ -40,7 +40,7 @@ def refresh(connection: Connection, now: dt.datetime, strengths: Sequence[tuple[
           strength = excluded.strength, strength_sd = excluded.strength_sd, updated_at = excluded.updated_at
         """,
         (now, [s[0] for s in strengths], [s[1] for s in strengths], [s[2] for s in strengths]),
-    )
+    ).rowcount
 
 
 def counts(connection: Connection) -> dict[str, int]:

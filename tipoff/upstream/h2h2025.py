@@ -39,6 +39,10 @@ class H2H2025Source:
         kinds += ["fixture"] if day >= today else []
         return [payload for kind in kinds for payload in self._ask(kind, day)]
 
+    def authenticate(self, refresh: bool) -> None:
+        """Have a token, a new one with `refresh`; raises TerminalUpstreamError where none can be had."""
+        self._tokens.refresh() if refresh else self._tokens.current()
+
     def close(self) -> None:
         """Give back connections."""
         self._client.close()

@@ -1,0 +1,184 @@
+"""Types of jobs that behave badly on purpose; workers load them through TIPOFF_JOB_MODULES."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from tipoff.errors import InputError, TransientUpstreamError
+from tipoff.jobs.types import JobType, Params, Secret
+from tipoff.jobs.work import Work
+
+
+class Number(Params):
+    """A number, and seconds to take."""
+
+    n: int = 0
+    seconds: float = Field(0.0, ge=0)
+
+
+def nothing(work: Work) -> None:
+    """Does nothing."""
+
+
+def effect(work: Work) -> None:
+    """Writes a row into a table without any uniqueness and completes, in one transaction."""
+    params = work.params(Number)
+    time.sleep(params.seconds)
+    with work.pool.connection() as connection:
+        connection.execute(
+            "insert into effects (n, pid, attempt) values (%s, %s, %s)", (params.n, os.getpid(), work.task.attempt)
+        )
+        work.complete(connection, {"n": params.n})
+
+
+def sleep(work: Work) -> dict[str, Any]:
+    """Reports progress while time passes, then says which process it was."""
+    end = time.monotonic() + work.params(Number).seconds
+    begun = time.monotonic()
+    while time.monotonic() < end:
+        work.progress((time.monotonic() - begun) / work.params(Number).seconds, "sleeping")
+        time.sleep(0.05)
+    return {"pid": os.getpid()}
+
+
+def late_write(work: Work) -> None:
+    """Sleeps, then writes row by row, so that a resumed process writes at once."""
+    end = time.monotonic() + work.params(Number).seconds
+    while time.monotonic() < end:
+        with work.pool.connection() as connection:
+            connection.execute(
+                "insert into effects (n, pid, attempt) values (1, %s, %s)", (os.getpid(), work.task.attempt)
+            )
+        time.sleep(0.02)
+
+
+def deaf(work: Work) -> None:
+    """A Python loop that ignores every signal it can."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    work.progress(0.5, f"deaf {os.getpid()}")
+    while True:
+        pass
+
+
+def c_call(work: Work) -> None:
+    """A call into C that never gives the interpreter back."""
+    work.progress(0.5, f"busy {os.getpid()}")
+    re.match(r"(a+)+$", "a" * 60 + "b")
+
+
+def timeout(work: Work) -> None:
+    """Takes too long."""
+    time.sleep(60)
+
+
+def greedy(work: Work) -> int:
+    """Allocates 2 GB."""
+    return len(bytearray(2 << 30))
+
+
+def creeping(work: Work) -> int:
+    """Uses memory through the C library, bit by bit, beyond its limit."""
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    for _ in range(200):
+        ctypes.memset(libc.malloc(8 << 20), 1, 8 << 20)
+        time.sleep(0.005)
+    time.sleep(5)
+    return 0
+
+
+def forks(work: Work) -> None:
+    """Forks itself."""
+    os.fork()
+
+
+def leaves(work: Work) -> None:
+    """Leaves a process behind that tried to get away from its group."""
+    done = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)"], start_new_session=True)
+    print(f"left {done.pid}")
+
+
+def loud(work: Work) -> None:
+    """Writes 100 MB."""
+    line = "x" * 999
+    for _ in range(100_000):
+        print(line)
+
+
+def talkative(work: Work) -> None:
+    """Writes a thousand lines, and a secret."""
+    for i in range(1000):
+        print(f"line {i}")
+    print(f"password {work.task.environment} {os.environ.get('TIPOFF_H2H_2025_TOKEN')}")
+
+
+def segfault(work: Work) -> None:
+    """Reads address zero."""
+    ctypes.string_at(0)
+
+
+def vanish(work: Work) -> None:
+    """Ends its process with success."""
+    os._exit(0)
+
+
+def passing(work: Work) -> str:
+    """Fails for a passing reason until its third attempt."""
+    if work.task.attempt < 3:
+        raise TransientUpstreamError("the league is having a rest")
+    return "at last"
+
+
+def wrong(work: Work) -> None:
+    """Fails for good."""
+    raise InputError("this can never work")
+
+
+def broken(work: Work) -> None:
+    """A bug."""
+    raise KeyError("missing")
+
+
+def kills_worker(work: Work) -> None:
+    """Kills the worker that runs it."""
+    guard = os.getppid()
+    worker = int(Path(f"/proc/{guard}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(worker, signal.SIGKILL)
+    time.sleep(60)
+
+
+def environment(work: Work) -> dict[str, Any]:
+    """Says which secrets it was given."""
+    asked = ("TIPOFF_H2H_2025_TOKEN", "DATABASE_URL", "SUPABASE_SERVICE_ROLE_KEY")
+    seen = {name: "***" if os.environ.get(name) else None for name in asked}
+    return {**seen, "proc_environ": "t0k3n" in Path("/proc/self/environ").read_text()}
+
+
+def _type(name: str, run: Any, **changes: Any) -> JobType:
+    return JobType(name, f"tests.job_types:{run.__name__}", run.__doc__ or "", **{"params": Number, **changes})
+
+
+TYPES = [
+    _type("nothing", nothing), _type("effect", effect, max_attempts=50, backoff=(0.1, 1.0)), _type("sleep", sleep),
+    _type("late_write", late_write, max_attempts=5), _type("deaf", deaf), _type("c_call", c_call),
+    _type("timeout", timeout, seconds=1.0), _type("greedy", greedy, megabytes=256),
+    _type("creeping", creeping, megabytes=256), _type("forks", forks), _type("leaves", leaves), _type("loud", loud),
+    _type("talkative", talkative, secrets=frozenset({Secret.DATABASE, Secret.SOURCE})),
+    _type("segfault", segfault, max_attempts=1),
+    _type("vanish", vanish, max_attempts=1),
+    _type("passing", passing, backoff=(0.05, 0.2)), _type("wrong", wrong), _type("broken", broken),
+    _type("kills_worker", kills_worker, max_attempts=2), _type("only_one", sleep, single=True),
+    _type("environment", environment),
+    _type("environment_with_source", environment, secrets=frozenset({Secret.DATABASE, Secret.SOURCE})),
+]  # fmt: skip

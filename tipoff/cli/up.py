@@ -1,0 +1,113 @@
+"""`tipoff up`: database, worker and schedules on one machine, until told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import signal
+import threading
+from collections.abc import Iterator
+
+import psycopg
+import typer
+
+from tipoff.cli.context import addresses, database, read_settings
+from tipoff.cli.output import err, local, out
+from tipoff.cli.worker import deployment, known_types, say, working
+from tipoff.clock import SystemClock
+from tipoff.domain.job import Job, JobStatus
+from tipoff.errors import StorageError
+from tipoff.jobs import schedule
+from tipoff.jobs.service import JobService
+from tipoff.league.runner import league_server
+from tipoff.league.server import LeagueApp
+from tipoff.league.simulator import League
+from tipoff.league.truth import LeagueSettings
+from tipoff.settings import Settings
+from tipoff.storage import jobs, models, schedules
+from tipoff.storage.pool import Pool
+
+LOOK = 0.5
+AWAY_AGAIN = 2.0
+
+
+def up(
+    days: int = typer.Option(61, min=4, max=400, help="Days of history to begin with."),
+    concurrency: int = typer.Option(2, min=1, max=16, help="Jobs at a time."),
+) -> None:
+    """Run continuously: schedules refresh, forecast, seal, grade, train; Ctrl-C or SIGTERM stops it cleanly."""
+    settings = read_settings()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with database(settings) as pool, league(settings):
+        since = _begin(pool, settings, days)
+        told, known = deployment(settings), known_types(settings)
+        with working(told, known, concurrency, schedules=True, grace=5.0, report=say):
+            err.print(f"working on {settings.source}; Ctrl-C stops", highlight=False)
+            _follow(pool, settings, since, stop)
+    out.print("stopped cleanly", highlight=False)
+
+
+@contextlib.contextmanager
+def league(settings: Settings) -> Iterator[None]:
+    """Serve the built-in league once for all jobs, where it is the source."""
+    if settings.source != "league" or settings.league_url:
+        yield
+        return
+    with league_server(LeagueApp(League(LeagueSettings(seed=settings.seed)), SystemClock())) as url:
+        settings.league_url = url
+        yield
+
+
+def _begin(pool: Pool, settings: Settings, days: int) -> dt.datetime:
+    """Schedules, and the first job: everything where nothing forecasts yet, else what is new."""
+    service = JobService(known_types(settings))
+    with pool.connection() as connection:
+        now = schedules.now(connection)
+        schedule.install(connection)
+        if models.active(connection) is None:
+            wanted = {"history_days": days, "train_model": True}
+            service.enqueue(connection, "data_pipeline", wanted, requested_by="tipoff up")
+        else:
+            service.enqueue(connection, "data_pipeline", {"history_days": days}, requested_by="tipoff up")
+    return now
+
+
+def _follow(pool: Pool, settings: Settings, since: dt.datetime, stop: threading.Event) -> None:
+    """Say what became of each job; when the database is away, wait, and start it again where it is our own."""
+    away = False
+    while not stop.wait(AWAY_AGAIN if away else LOOK):
+        try:
+            if away:
+                addresses(settings)
+            with pool.connection(timeout=5.0) as connection:
+                ended = jobs.ended_after(connection, since)
+            away = False
+        except (psycopg.OperationalError, StorageError) as error:
+            if not away:
+                err.print(f"the database is away, trying again: {error}", highlight=False, markup=False)
+            away = True
+            continue
+        for job in ended:
+            _say(job)
+            since = max(since, job.finished_at or since)
+
+
+def _say(job: Job) -> None:
+    when = local(job.finished_at) if job.finished_at else ""
+    took = (
+        f" in {(job.finished_at - job.started_at).total_seconds():.1f} s"
+        if job.started_at and job.finished_at
+        else ""
+    )
+    if job.status is JobStatus.COMPLETED:
+        out.print(f"{when} {job.type} completed{took}: {job.message or 'done'}", highlight=False, markup=False)
+        for drift in (job.result or {}).get("grade", job.result or {}).get("drift", []):
+            err.print(
+                f"  DRIFT: {drift['measure']} was promised {drift['promised']:.4f} and is {drift['seen']:.4f}",
+                highlight=False,
+            )
+    else:
+        why = f"{job.error['kind']}: {job.error['message']}" if job.error else job.message
+        err.print(f"{when} {job.type} {job.status}{took}: {why}", highlight=False, markup=False)

@@ -1,0 +1,106 @@
+"""`tipoff worker`: run jobs until told to stop; and a worker inside another command."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+
+import typer
+
+from tipoff.cli.context import addresses, database, parse_time, read_settings
+from tipoff.cli.output import err
+from tipoff.errors import InputError
+from tipoff.jobs import schedule
+from tipoff.jobs.slot import Deployment
+from tipoff.jobs.types import JobType, job_types
+from tipoff.jobs.worker import Report, Timing, Worker
+from tipoff.settings import Settings
+
+
+def deployment(settings: Settings, at: str | None = None) -> Deployment:
+    """What child processes are told."""
+    dsn, owner = addresses(settings)
+    return Deployment(dsn, owner, settings, at)
+
+
+def known_types(settings: Settings) -> dict[str, JobType]:
+    """The built-in types and those of TIPOFF_JOB_MODULES."""
+    return job_types(settings.job_modules)
+
+
+def worker(
+    concurrency: int = typer.Option(2, min=1, max=64, help="Jobs at a time."),
+    types: str | None = typer.Option(None, help="Only these types, separated by commas."),
+    schedules: bool = typer.Option(True, help="Also fire schedules that are due."),
+    grace: float = typer.Option(20.0, min=0, max=250, help="Seconds that jobs get to finish after SIGTERM."),
+    at: str | None = typer.Option(None, "--at", help="Jobs pretend it is this time (ISO with offset)."),
+) -> None:
+    """Run jobs until told to stop (Ctrl-C or SIGTERM; what runs is finished or handed back)."""
+    settings = read_settings()
+    known = known_types(settings)
+    only = [name.strip() for name in types.split(",")] if types else None
+    unknown = [name for name in only or [] if name not in known]
+    if unknown:
+        raise InputError(f"--types: there is no job type {unknown[0]!r}; there are {', '.join(sorted(known))}")
+    moment = parse_time(at)
+    with database(settings) as pool, pool.connection() as connection:
+        if schedules:
+            schedule.install(connection)
+    told = deployment(settings, moment.isoformat() if moment else None)
+
+    async def run() -> None:
+        made = Worker(
+            told, known, concurrency, only=only, schedules=schedules, timing=Timing(grace=grace), report=say
+        )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, made.stop)
+        await made.run()
+
+    asyncio.run(run())
+
+
+def say(sentence: str) -> None:
+    """A line on stderr."""
+    err.print(sentence, highlight=False, markup=False)
+
+
+@contextlib.contextmanager
+def working(
+    told: Deployment, known: dict[str, JobType], concurrency: int, *, schedules: bool, grace: float = 2.0,
+    only: Sequence[str] | None = None, report: Report = lambda _: None,
+) -> Iterator[None]:  # fmt: skip
+    """A worker in a thread of this process while the block runs; a failure of it is raised at the end."""
+    ready = threading.Event()
+    made: list[tuple[Worker, asyncio.AbstractEventLoop]] = []
+    failures: list[BaseException] = []
+
+    async def run() -> None:
+        one = Worker(
+            told, known, concurrency, only=only, schedules=schedules, timing=Timing(grace=grace), report=report
+        )
+        made.append((one, asyncio.get_running_loop()))
+        ready.set()
+        await one.run()
+
+    def work() -> None:
+        try:
+            asyncio.run(run())
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            failures.append(error)
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=work, name="worker")
+    thread.start()
+    ready.wait()
+    try:
+        yield
+    finally:
+        if thread.is_alive() and made:
+            made[0][1].call_soon_threadsafe(made[0][0].stop)
+        thread.join()
+        if failures:
+            raise failures[0]

@@ -1,0 +1,1 @@
+"""Long work: a queue in Postgres, workers that lease from it, child processes with limits, schedules."""

@@ -1,0 +1,273 @@
+"""A worker: leases jobs, runs each below a guard, renews, ends, hands back; it outlives the database's absences.
+
+The engine in words is in DESIGN.md (JOBS) and docs/decisions/0010; every change of a job's state is one statement
+of `storage.transitions`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import random
+import socket
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import psycopg
+
+from tipoff.domain.job import Job, JobError
+from tipoff.jobs import schedule
+from tipoff.jobs.slot import Deployment, Slot
+from tipoff.jobs.types import JobType
+from tipoff.storage.lease import DatabaseAwayError, LeaseStore, listen
+
+Report = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Timing:
+    """In seconds. A child must have ended `margin` before its lease does."""
+
+    lease: float = 8.0
+    beat: float = 2.0
+    margin: float = 1.0
+    poll: float = 1.0
+    progress: float = 0.5
+    grace: float = 20.0
+    relisten: tuple[float, float] = (0.5, 10.0)
+
+
+class Worker:
+    """Runs up to `concurrency` jobs of `types` at a time until told to stop."""
+
+    def __init__(
+        self, deployment: Deployment, types: Mapping[str, JobType], concurrency: int = 2, *,
+        only: Sequence[str] | None = None, schedules: bool = True, timing: Timing | None = None,
+        report: Report = lambda _: None,
+    ) -> None:  # fmt: skip
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
+        self._types, self._only = types, list(only or types)
+        self._timing, self._report, self._schedules = timing or Timing(), report, schedules
+        self._store = LeaseStore(deployment.dsn, self.name, self._timing.lease)
+        self._dsn = deployment.dsn
+        self._slots = [Slot(deployment, self._on_end) for _ in range(concurrency)]
+        self._held: dict[uuid.UUID, tuple[Job, Slot]] = {}
+        self._beats: dict[uuid.UUID, float] = {}
+        self._finishing: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._look_now = True
+        self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._away_said = False
+
+    @property
+    def queries(self) -> int:
+        """Statements sent to the database so far, without the listening connection's one."""
+        return self._store.calls
+
+    def stop(self) -> None:
+        """Finish what runs within the grace period, hand the rest back; asked twice, hand back at once."""
+        if self._stop.is_set():
+            self._hurry.set()
+        self._stop.set()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until `stop`."""
+        self._report(f"worker {self.name} runs {', '.join(self._only)}")
+        helpers = [asyncio.create_task(self._listen()), asyncio.create_task(self._beat_for_ever())]
+        try:
+            await self._work()
+            await self._drain()
+        finally:
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+            await asyncio.gather(*(slot.close() for slot in self._slots))
+            await asyncio.gather(*self._finishing, return_exceptions=True)
+            await self._store.close()
+        self._report(f"worker {self.name} stopped")
+
+    async def _work(self) -> None:
+        next_look = 0.0
+        while not self._stop.is_set():
+            now = time.monotonic()
+            try:
+                if self._look_now or now >= next_look:
+                    self._look_now = False
+                    next_look = now + self._timing.poll * random.uniform(0.7, 1.3)  # noqa: S311
+                    await self._look()
+                elif self._free():
+                    await self._claim()
+                self._back()
+            except DatabaseAwayError as error:
+                self._away(error)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, next_look - time.monotonic())):
+                    await self._wake.wait()
+            self._wake.clear()
+
+    async def _look(self) -> None:
+        found = await self._store.look(self._only, list(self._held))
+        for job_id in found.cancel:
+            if job_id in self._held:
+                self._held[job_id][1].stop("cancel")
+        if found.expired:
+            for job_id, state, lost in await self._store.reap():
+                self._report(f"job {job_id}: its worker {lost} was lost; now {state}")
+        if found.schedules and self._schedules:
+            for sentence in await schedule.fire_due(self._store, self._types):
+                self._report(sentence)
+            self._wake.set()
+        if found.waiting or found.expired:
+            await self._claim()
+
+    def _free(self) -> list[Slot]:
+        busy = {id(slot) for _, slot in self._held.values()}
+        return [slot for slot in self._slots if id(slot) not in busy]
+
+    async def _claim(self) -> None:
+        free = self._free()
+        if not free:
+            return
+        begun = time.monotonic()
+        jobs = await self._store.claim(self._only, len(free))
+        lease = begun + self._timing.lease - self._timing.margin
+        for job, slot in zip(jobs, free, strict=False):
+            self._held[job.id] = (job, slot)
+            self._beats[job.id] = begun
+        for job, slot in zip(jobs, free, strict=False):
+            try:
+                await slot.start(job, self._types[job.type], lease)
+            except OSError as error:
+                why = {"kind": "cannot_start", "message": f"no process could be started: {error}", "where": "worker"}
+                self._on_end(slot, job, {"outcome": "failed", "transient": True, "error": why})
+
+    def _on_end(self, slot: Slot, job: Job, event: dict[str, Any]) -> None:
+        task = asyncio.create_task(self._finish(slot, job, event))
+        self._finishing.add(task)
+        task.add_done_callback(self._finishing.discard)
+
+    async def _finish(self, slot: Slot, job: Job, event: dict[str, Any]) -> None:
+        """Write what became of a job, as long as it is ours; then its slot is free."""
+        try:
+            while job.id in self._held:
+                try:
+                    lines = slot.take_lines()
+                    if lines:
+                        await self._store.log(job, lines)
+                    said = await self._write_end(slot, job, event)
+                    self._report(f"{job.type} {job.id} attempt {job.attempt}: {said}")
+                    break
+                except DatabaseAwayError as error:
+                    self._away(error)
+                    if time.monotonic() > self._beats[job.id] + self._timing.lease:
+                        self._report(f"{job.type} {job.id}: its lease ended while the database was away")
+                        break
+        finally:
+            self._held.pop(job.id, None)
+            self._beats.pop(job.id, None)
+            self._wake.set()
+
+    async def _write_end(self, slot: Slot, job: Job, event: dict[str, Any]) -> str:
+        outcome = event["outcome"]
+        lost = "it is another attempt's now: nothing was written"
+        if outcome == "completed":
+            done = await self._store.complete(job, event["result"], event.get("message", ""))
+            return f"completed, {event.get('peak_mb', 0)} MB" if done else lost
+        if outcome == "ended":
+            return "completed in its own transaction"
+        if outcome == "lease_lost":
+            return "ended before its lease did, because it could not be renewed"
+        if outcome == "stopped" and slot.stopping == "cancel":
+            return "cancelled" if await self._store.cancelled(job) else lost
+        if outcome == "stopped":
+            return "handed back" if await self._store.release(job) else lost
+        error = JobError(**event["error"])
+        backoff = self._types[job.type].backoff
+        state = await self._store.fail(job, error, event["transient"], backoff)
+        return f"{state}: {error.kind}: {error.message}" if state else lost
+
+    async def _beat_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._timing.progress)
+            try:
+                await self._beat()
+            except DatabaseAwayError as error:
+                self._away(error)
+
+    async def _beat(self) -> None:
+        """Renew leases that are due and write progress; a job that is not in the answer is no longer ours."""
+        now = time.monotonic()
+        due: list[tuple[Job, float | None, str | None]] = []
+        for job, slot in list(self._held.values()):
+            said, slot.progress = slot.progress, None
+            if said is not None:
+                due.append((job, round(100 * said[0], 1), said[1]))
+            elif now - self._beats[job.id] >= self._timing.beat:
+                due.append((job, None, None))
+        if not due:
+            return
+        answer = await self._store.beat(due)
+        for job, _, _ in due:
+            held = self._held.get(job.id)
+            if held is None or held[0].token != job.token or held[1].job is not job:
+                continue
+            if job.id not in answer:
+                self._report(f"{job.type} {job.id}: the lease was lost; its process is ended")
+                held[1].abandon()
+                continue
+            self._beats[job.id] = now
+            held[1].renew(now + self._timing.lease - self._timing.margin)
+            if answer[job.id]:
+                held[1].stop("cancel")
+            lines = held[1].take_lines()
+            if lines:
+                await self._store.log(job, lines)
+
+    async def _listen(self) -> None:
+        """Be woken at once; where that does not work (a transaction pooler), polling does."""
+        wait = self._timing.relisten[0]
+        while True:
+            try:
+                async for payload in listen(self._dsn):
+                    wait = self._timing.relisten[0]
+                    self._look_now |= payload in ("", "cancel")
+                    if payload in ("", "cancel") or payload in self._only:
+                        self._wake.set()
+            except psycopg.Error:
+                pass  # the store says so when the database is away
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
+            wait = min(self._timing.relisten[1], 2 * wait)
+
+    async def _drain(self) -> None:
+        """Let what runs finish for a while, renewing; then hand it back."""
+        if self._held:
+            self._report(f"stopping: {len(self._held)} jobs have {self._timing.grace:g} s to finish")
+        await self._until_empty(self._timing.grace)
+        for _, slot in list(self._held.values()):
+            slot.stop("handback")
+        self._hurry.clear()
+        await self._until_empty(5.0)
+
+    async def _until_empty(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while self._held and time.monotonic() < end and not self._hurry.is_set():
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(0.2, max(0.0, end - time.monotonic()))):
+                    await self._wake.wait()
+
+    def _away(self, error: DatabaseAwayError) -> None:
+        if not self._away_said:
+            self._report(f"the database is away, trying again: {error}")
+        self._away_said = True
+
+    def _back(self) -> None:
+        if self._away_said:
+            self._report("the database is back")
+        self._away_said = False

@@ -1,0 +1,204 @@
+"""What a worker does to the queue: claim, beat, end, reap; over one connection that is made again when lost.
+
+Each call is bounded in time: a server that has stopped answering (frozen, or gone without a word) counts as lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import random
+import socket
+import uuid
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from tipoff.domain.job import Job, JobError, job_of
+from tipoff.storage import transitions
+from tipoff.storage.pool import connection_kwargs
+
+Async = psycopg.AsyncConnection[tuple[Any, ...]]
+CALL_TIMEOUT = 5.0
+BACKOFF = (0.2, 5.0)
+"""first and longest wait in seconds between tries to connect"""
+
+
+class DatabaseAwayError(Exception):
+    """The database did not answer; the connection will be made again."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """What there is to do; `cancel` are jobs of ours that are to stop."""
+
+    expired: bool
+    waiting: bool
+    schedules: bool
+    cancel: list[uuid.UUID]
+
+
+class LeaseStore:
+    """The engine's side of the queue. One call at a time; raises DatabaseAwayError when the database is away."""
+
+    def __init__(self, dsn: str, worker: str, lease: float) -> None:
+        self._dsn, self.worker, self.lease = dsn, worker, lease
+        self._connection: Async | None = None
+        self._turn = asyncio.Lock()
+        self._not_before, self._failures = 0.0, 0
+        self.calls = 0
+
+    async def claim(self, types: Sequence[str], limit: int) -> list[Job]:
+        """Begin attempts of up to `limit` waiting jobs."""
+        rows = await self._ask(
+            transitions.CLAIM,
+            {"types": list(types), "limit": limit, "worker": self.worker, "lease": self.lease},
+        )
+        return [job_of(row) for row in rows]
+
+    async def beat(self, jobs: Sequence[tuple[Job, float | None, str | None]]) -> dict[uuid.UUID, bool]:
+        """Extend leases and write progress; each job still ours with whether it is to be cancelled."""
+        rows = await self._ask(
+            transitions.BEAT,
+            {
+                "lease": self.lease, "ids": [job.id for job, _, _ in jobs],
+                "tokens": [job.token for job, _, _ in jobs],
+                "progress": [share for _, share, _ in jobs], "messages": [text for _, _, text in jobs],
+            },
+        )  # fmt: skip
+        return {row[0]: row[1] for row in rows}
+
+    async def complete(self, job: Job, result: object, message: str) -> bool:
+        """The attempt did its work; False when the job is no longer ours."""
+        return bool(
+            await self._ask(transitions.COMPLETE, {**_held(job), "result": Jsonb(result), "message": message})
+        )
+
+    async def fail(self, job: Job, error: JobError, transient: bool, backoff: tuple[float, float]) -> str | None:
+        """The attempt failed: the state the job has now, None when it is no longer ours."""
+        rows = await self._ask(
+            transitions.FAIL,
+            {
+                **_held(job), "error": Jsonb(error.as_json()), "transient": transient, "message": error.message[:500],
+                "backoff": backoff[0], "backoff_cap": backoff[1],
+            },
+        )  # fmt: skip
+        return rows[0][0] if rows else None
+
+    async def cancelled(self, job: Job) -> bool:
+        """Its process was ended on request."""
+        return bool(await self._ask(transitions.CANCELLED, _held(job)))
+
+    async def release(self, job: Job) -> bool:
+        """Hand it back, with its attempt."""
+        return bool(await self._ask(transitions.RELEASE, _held(job)))
+
+    async def reap(self) -> list[tuple[uuid.UUID, str, str]]:
+        """(job, what became of it, the worker that was lost) of every lease that ran out."""
+        return [(row[0], row[1], row[2]) for row in await self._ask(transitions.REAP, {})]
+
+    async def look(self, types: Sequence[str], running: Sequence[uuid.UUID]) -> Look:
+        """What there is to do."""
+        [row] = await self._ask(transitions.LOOK, {"types": list(types), "running": list(running)})
+        return Look(*row)
+
+    async def log(self, job: Job, lines: Sequence[tuple[int, str]]) -> None:
+        """Keep lines of its process; those of an attempt that lost its lease are refused."""
+        await self._ask(
+            transitions.LOG,
+            {**_held(job), "numbers": [number for number, _ in lines], "lines": [line for _, line in lines]},
+        )
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Async]:
+        """A transaction on the connection; DatabaseAwayError when it breaks."""
+        async with self._turn:
+            connection = await self._connected()
+            with self._bounded(connection):
+                async with connection.transaction():
+                    yield connection
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        async with self._turn:
+            if self._connection is not None:
+                await self._connection.close()
+                self._connection = None
+
+    async def _ask(self, statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+        async with self._turn:
+            connection = await self._connected()
+            with self._bounded(connection):
+                cursor = await connection.execute(statement.encode(), values)
+                return await cursor.fetchall() if cursor.description else []
+
+    @contextlib.contextmanager
+    def _bounded(self, connection: Async) -> Iterator[None]:
+        """Cut the connection when the work takes too long: waiting for a frozen server cannot be cancelled."""
+        overdue = asyncio.get_running_loop().call_later(CALL_TIMEOUT, _cut, connection)
+        try:
+            yield
+            self.calls += 1
+        except psycopg.OperationalError as error:
+            self._lose()
+            raise DatabaseAwayError(str(error).strip() or type(error).__name__) from error
+        finally:
+            overdue.cancel()
+
+    async def _connected(self) -> Async:
+        if self._connection is not None and not self._connection.closed:
+            return self._connection
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, self._not_before - loop.time()))
+        try:
+            self._connection = await connect(self._dsn, "tipoff-worker")
+        except psycopg.OperationalError as error:
+            self._failures += 1
+            wait = min(BACKOFF[1], BACKOFF[0] * 2 ** min(self._failures, 10)) * random.uniform(0.5, 1.0)  # noqa: S311
+            self._not_before = loop.time() + wait
+            raise DatabaseAwayError(str(error).strip() or type(error).__name__) from error
+        self._failures = 0
+        return self._connection
+
+    def _lose(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.pgconn.finish()
+
+
+def _cut(connection: Async) -> None:
+    with (
+        contextlib.suppress(OSError, psycopg.OperationalError),
+        socket.socket(fileno=os.dup(connection.pgconn.socket)) as wire,
+    ):
+        wire.shutdown(socket.SHUT_RDWR)
+
+
+async def connect(dsn: str, name: str) -> Async:
+    """A connection that commits each statement by itself, in UTC."""
+    how = {**connection_kwargs(name), "connect_timeout": CALL_TIMEOUT}
+    connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True, **how)
+    await connection.execute(
+        "select set_config('timezone', 'UTC', false), set_config('statement_timeout', '10s', false)"
+    )
+    return connection
+
+
+async def listen(dsn: str) -> AsyncIterator[str]:
+    """Payloads of the channel, as long as the connection lasts; raises OperationalError when it is lost."""
+    connection = await connect(dsn, "tipoff-listener")
+    try:
+        await connection.execute(f"listen {transitions.CHANNEL}".encode())
+        yield ""
+        async for notify in connection.notifies():
+            yield notify.payload
+    finally:
+        connection.pgconn.finish()
+
+
+def _held(job: Job) -> dict[str, Any]:
+    return {"id": job.id, "token": job.token}

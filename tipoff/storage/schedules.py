@@ -1,0 +1,116 @@
+"""The table of schedules and the ticks that fired; a due schedule is taken by one worker at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import uuid
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from tipoff.storage import transitions
+from tipoff.storage.lease import Async
+from tipoff.storage.pool import Connection
+
+COLUMNS = "name, type, params, cron, enabled, priority, next_at, last_at, last_outcome, last_job"
+TRIES = 20
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Schedule:
+    """A row of job_schedules; `cron` is in UTC, five fields or six with seconds first."""
+
+    name: str
+    type: str
+    params: dict[str, Any]
+    cron: str
+    enabled: bool
+    priority: int
+    next_at: dt.datetime
+    last_at: dt.datetime | None
+    last_outcome: str
+    last_job: uuid.UUID | None
+
+
+def listed(connection: Connection) -> list[Schedule]:
+    """Every schedule by name."""
+    return [
+        Schedule(*row) for row in connection.execute(f"select {COLUMNS} from job_schedules order by name".encode())
+    ]
+
+
+def now(connection: Connection) -> dt.datetime:
+    """The database's clock, by which schedules go."""
+    row = connection.execute("select clock_timestamp()").fetchone()
+    assert row is not None  # noqa: S101
+    moment: dt.datetime = row[0]
+    return moment
+
+
+def add(connection: Connection, schedule: Schedule, replace: bool) -> None:
+    """Add a schedule; one with its name stays as it is, or is replaced."""
+    then = (
+        "do update set type = excluded.type, params = excluded.params, cron = excluded.cron, "
+        "enabled = excluded.enabled, priority = excluded.priority, next_at = excluded.next_at, "
+        "edited_at = clock_timestamp()"
+    )
+    connection.execute(
+        "insert into job_schedules (name, type, params, cron, enabled, priority, next_at) "
+        f"values (%s, %s, %s, %s, %s, %s, %s) on conflict (name) {then if replace else 'do nothing'}".encode(),
+        (schedule.name, schedule.type, Jsonb(schedule.params), schedule.cron, schedule.enabled, schedule.priority,
+         schedule.next_at),
+    )  # fmt: skip
+
+
+def remove(connection: Connection, name: str) -> bool:
+    """Forget a schedule and its ticks; False where there is none."""
+    return connection.execute("delete from job_schedules where name = %s", (name,)).rowcount == 1
+
+
+def move(connection: Connection, name: str, next_at: dt.datetime) -> None:
+    """Let a schedule fire next at that time."""
+    connection.execute("update job_schedules set next_at = %s where name = %s", (next_at, name))
+
+
+def forget_ticks(connection: Connection, days: float) -> int:
+    """Delete ticks older than that."""
+    return connection.execute(
+        "delete from schedule_ticks where fired_at < clock_timestamp() - make_interval(days => %s)", (int(days),)
+    ).rowcount
+
+
+async def take_due(connection: Async) -> list[tuple[Schedule, dt.datetime]]:
+    """Schedules that are due, locked until the transaction ends, with the database's time."""
+    cursor = await connection.execute(
+        f"select {COLUMNS}, clock_timestamp() from job_schedules where enabled and next_at <= clock_timestamp() "
+        "order by next_at limit 20 for update skip locked".encode()
+    )
+    return [(Schedule(*row[:-1]), row[-1]) for row in await cursor.fetchall()]
+
+
+async def enqueue(connection: Async, values: dict[str, Any]) -> tuple[uuid.UUID, bool]:
+    """As `jobs.enqueue`: (id, new)."""
+    for _ in range(TRIES):
+        cursor = await connection.execute(transitions.ENQUEUE, {**values, "params": Jsonb(values["params"])})
+        row = await cursor.fetchone()
+        if row is not None:
+            return row[0], row[1]
+    raise RuntimeError(f"no {values['type']} job could be enqueued: jobs with its key come and go")
+
+
+async def fired(
+    connection: Async, schedule: Schedule, tick: dt.datetime, next_at: dt.datetime, missed: int, worker: str,
+    job: tuple[uuid.UUID, bool] | None, reason: str,
+) -> None:  # fmt: skip
+    """Write down what became of a tick, and when the next one is."""
+    outcome = "enqueued" if job is not None and job[1] else "skipped"
+    await connection.execute(
+        "insert into schedule_ticks (schedule, tick, outcome, reason, missed, job_id, worker) "
+        "values (%s, %s, %s, %s, %s, %s, %s)",
+        (schedule.name, tick, outcome, reason, missed, job[0] if job else None, worker),
+    )
+    await connection.execute(
+        "update job_schedules set next_at = %s, last_at = %s, last_outcome = %s, last_job = %s where name = %s",
+        (next_at, tick, f"{outcome}: {reason}" if reason else outcome, job[0] if job else None, schedule.name),
+    )
