@@ -15,8 +15,8 @@ from typing import Any
 from pydantic import Field
 
 from tipoff.errors import InputError, TransientUpstreamError
-from tipoff.jobs.types import JobType, Params, Secret
-from tipoff.jobs.work import Work
+from tipoff.jobs.types import DataPipelineParams, JobType, Params, Secret
+from tipoff.jobs.work import StepRun, Work
 
 
 class Number(Params):
@@ -158,6 +158,57 @@ def kills_worker(work: Work) -> None:
     time.sleep(60)
 
 
+class Killed(DataPipelineParams):
+    """A pipeline that is killed in its first attempt: at the beginning, in the middle, late, or after a step."""
+
+    step: str
+    moment: str
+
+
+def killed_pipeline(work: Work) -> dict[str, Any]:
+    """Dies as if the machine had, once."""
+    params = work.params(Killed)
+    plain = work.step
+
+    def step(name: str, do: Any) -> dict[str, Any]:
+        if work.task.attempt > 1 or name != params.step:
+            return plain(name, do)
+        if params.moment == "begin":
+            return plain(name, lambda _run: os.kill(os.getpid(), signal.SIGKILL))
+        if params.moment == "middle":
+            return plain(name, lambda run: _dying(run, do))
+        if params.moment == "late":
+            return plain(name, lambda run: _die(do(run)))
+        done = plain(name, do)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return done
+
+    work.step = step  # type: ignore[method-assign]
+    from tipoff.jobs.handlers import pipeline
+
+    return pipeline.run(work, params.history_days, False, params.return_predictions, train=params.train_model)
+
+
+def _die(_: Any) -> Any:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _dying(run: StepRun, do: Any) -> dict[str, Any]:
+    """Does the work and dies before the step is noted as complete; fetching dies after its first batch."""
+    note = run.note
+
+    def noted(connection: Any, **detail: Any) -> None:
+        note(connection, **detail)
+        if run.name == "fetch":
+            connection.commit()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    run.note = noted  # type: ignore[method-assign]
+    do(run)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
 def environment(work: Work) -> dict[str, Any]:
     """Says which secrets it was given."""
     asked = ("TIPOFF_H2H_2025_TOKEN", "DATABASE_URL", "SUPABASE_SERVICE_ROLE_KEY")
@@ -180,5 +231,7 @@ TYPES = [
     _type("passing", passing, backoff=(0.05, 0.2)), _type("wrong", wrong), _type("broken", broken),
     _type("kills_worker", kills_worker, max_attempts=2), _type("only_one", sleep, single=True),
     _type("environment", environment),
+    _type("killed_pipeline", killed_pipeline, params=Killed, secrets=frozenset(Secret), megabytes=1024, seconds=250.0,
+          backoff=(0.05, 0.1)),
     _type("environment_with_source", environment, secrets=frozenset({Secret.DATABASE, Secret.SOURCE})),
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tipoff.backtest.report import as_json
@@ -12,13 +12,13 @@ from tipoff.domain.match import Match
 from tipoff.errors import ArtifactError, InputError, ModelFileError
 from tipoff.forecast.fit import Progress, quiet
 from tipoff.forecast.gate import Check, Verdict, judge
-from tipoff.forecast.importance import Importance, importance
+from tipoff.forecast.importance import importance
 from tipoff.forecast.model import Model, read_model
 from tipoff.forecast.params import params_from_dict
 from tipoff.forecast.table import build_table, in_order
 from tipoff.storage import models
 from tipoff.storage.artifacts import ArtifactStore
-from tipoff.storage.pool import Pool
+from tipoff.storage.pool import Connection, Pool
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,40 +31,48 @@ class Submitted:
     activated: bool
 
 
+Landed = Callable[[Connection, Submitted], None]
+
+
+def unheard(_connection: Connection, _submitted: Submitted) -> None:
+    """Nobody wants to know."""
+
+
 def submit(
     pool: Pool, store: ArtifactStore, challenger: Model, known: Sequence[Match], now: dt.datetime,
-    code_version: str, progress: Progress = quiet, performance_threshold: float = 0.0,
+    code_version: str, progress: Progress = quiet, performance_threshold: float = 0.0, landed: Landed = unheard,
 ) -> Submitted:  # fmt: skip
-    """Store, judge against the champion, write the verdict down; activate only what passed.
+    """Store, judge against the champion; then register, write the verdict down and activate what passed, at once.
 
     The model judged is the one read back from the store. A champion that changed meanwhile is judged against
-    again. Raises ArtifactError when the store fails.
+    again. `landed` is called in the transaction that registers it. Raises ArtifactError when the store fails.
     """
     files = challenger.files()
     store.put("state", files.blob)
     store.put("document", files.text)
-    with pool.connection() as connection:
-        models.register(connection, files.sha256, files.document, now, code_version, files.size)
-        version = models.find(connection, files.sha256).version
     known = in_order(known)
+    worth: list[tuple[object, ...]] | None = None
     while True:
         with pool.connection() as connection:
             champion = models.active(connection)
-        progress(0.5, "comparing with the champion")
+        progress(0.3, "comparing with the champion")
         verdict = _demanding(_judged(store, files.sha256, champion, known), challenger, performance_threshold)
+        if verdict.passed and worth is None:
+            progress(0.6, "measuring what each part is worth")
+            worth = importance_rows(challenger, known)
         with pool.connection() as connection, connection.transaction():
             models.lock_champion(connection)
             if models.active(connection) != champion:
                 continue
+            models.register(connection, files.sha256, files.document, now, code_version, files.size)
             models.rule(connection, files.sha256, verdict.passed, verdict.reason, as_json(verdict))
             if verdict.passed:
                 models.activate(connection, files.sha256, now)
-        break
-    if verdict.passed:
-        progress(0.9, "measuring what each part is worth")
-        measure_importance(pool, files.sha256, challenger, known)
-    progress(1.0, f"model {version} {'forecasts now' if verdict.passed else 'was refused'}")
-    return Submitted(files.sha256, version, verdict, verdict.passed)
+                models.keep_importance(connection, files.sha256, worth or [])
+            done = Submitted(files.sha256, models.find(connection, files.sha256).version, verdict, verdict.passed)
+            landed(connection, done)
+        progress(1.0, f"model {done.version} {'forecasts now' if verdict.passed else 'was refused'}")
+        return done
 
 
 def _demanding(verdict: Verdict, challenger: Model, threshold: float) -> Verdict:
@@ -92,19 +100,15 @@ def _judged(
     return judge(challenger, rival, known)
 
 
-def measure_importance(pool: Pool, sha256: str, model: Model, known: Sequence[Match]) -> list[Importance]:
-    """Leave out each group of states over the days after the fit window, and store what that costs."""
+def importance_rows(model: Model, known: Sequence[Match]) -> list[tuple[object, ...]]:
+    """What leaving out each group of states costs over the days after the fit window, as it is stored."""
     until = dt.date.fromisoformat(model.fit["fitted_until"])
     begin = next((i for i, m in enumerate(known) if m.start.date() > until), len(known))
-    found = importance(model.params, build_table(known), begin)
     matches = len(known) - begin
-    rows = [
+    return [
         (i.group, matches, *(end for e in (i.log_loss, i.margin_mae, i.total_mae) for end in (e.mean, e.low, e.high)))
-        for i in found
+        for i in importance(model.params, build_table(known), begin)
     ]
-    with pool.connection() as connection, connection.transaction():
-        models.keep_importance(connection, sha256, rows)
-    return found
 
 
 def prune(pool: Pool, store: ArtifactStore, keep: int, now: dt.datetime) -> list[models.Registered]:

@@ -21,7 +21,7 @@ from tipoff.forecast.table import build_table
 from tipoff.pipeline.registry import Submitted, submit
 from tipoff.storage import matches, models
 from tipoff.storage.artifacts import ArtifactStore
-from tipoff.storage.pool import Pool
+from tipoff.storage.pool import Connection, Pool
 
 FIT_DAYS = 30
 """days of results that hyper-parameters are fitted on, before the days they are measured on"""
@@ -52,10 +52,11 @@ class Recipe:
 
 def train(
     pool: Pool, store: ArtifactStore, now: dt.datetime, code_version: str, progress: Progress = quiet,
-    recipe: Recipe = Recipe(),
+    recipe: Recipe = Recipe(), landed: Callable[[Connection, Trained], None] = lambda _connection, _trained: None,
 ) -> Trained:  # fmt: skip
     """Fit on results known at `now`, leaving out the last part to measure on; store, judge, activate if it passes.
 
+    `landed` is called in the transaction that registers it.
     Raises InputError when there are not enough days, ArtifactError when the store fails.
     """
     with pool.connection() as connection:
@@ -72,6 +73,7 @@ def train(
         code_version,
         lambda share, message: progress(0.8 + share * 0.2, message),
         recipe.performance_threshold,
+        lambda connection, done: landed(connection, Trained(model, done)),
     )
     return Trained(model, submitted)
 

@@ -24,16 +24,17 @@ RECENT_DAYS = 2
 def data_pipeline(work: Work) -> dict[str, Any]:
     """Token, fetch, ingest, statistics, train if asked, predict and seal, grade."""
     p = work.params(DataPipelineParams)
-    return _run(work, p.history_days, p.refresh_token, p.return_predictions, train=p.train_model)
+    return run(work, p.history_days, p.refresh_token, p.return_predictions, train=p.train_model)
 
 
 def quick_data_refresh(work: Work) -> dict[str, Any]:
     """The same over the last days, without training."""
     p = work.params(QuickDataRefreshParams)
-    return _run(work, RECENT_DAYS, p.refresh_token, p.return_predictions, train=False)
+    return run(work, RECENT_DAYS, p.refresh_token, p.return_predictions, train=False)
 
 
-def _run(work: Work, days: int, refresh_token: bool, with_predictions: bool, *, train: bool) -> dict[str, Any]:
+def run(work: Work, days: int, refresh_token: bool, with_predictions: bool, *, train: bool) -> dict[str, Any]:
+    """Step by step; days of history beside today and tomorrow."""
     needs_token = isinstance(work.source, H2H2025Source)
     names = [
         *(["token"] if needs_token else []), "fetch", "ingest", *(["train"] if train else []), "predict", "grade",
@@ -47,9 +48,8 @@ def _run(work: Work, days: int, refresh_token: bool, with_predictions: bool, *, 
     found["ingest"] = work.step("ingest", lambda step: _ingest(work, step))
     found["statistics"] = work.step("statistics", lambda step: _statistics(work, step))
     if train:
-        found["train"] = work.step(
-            "train", lambda step: train_model(work, ModelTrainingParams.model_validate({}), step.progress)
-        )
+        recipe = ModelTrainingParams.model_validate({})
+        found["train"] = work.step("train", lambda step: train_model(work, recipe, step))
     found["predict"] = work.step("predict", lambda step: _predict(work, step, with_predictions))
     found["grade"] = work.step("grade", lambda _: forecasting.grade(work, everything=days > RECENT_DAYS))
     said = forecasting.words({**found["grade"], **found["predict"]})
@@ -80,7 +80,12 @@ def _fetch(work: Work, step: StepRun, days: int) -> dict[str, Any]:
     if report.failed:
         named = "; ".join(f"{day}: {why}" for day, why in report.failed.items())
         raise TransientUpstreamError(f"{len(report.failed)} days could not be fetched ({named}); the others are kept")
-    return {"asked": report.asked, "settled": report.settled, "empty": report.empty, "days": len(wanted) + len(done)}
+    return {
+        "asked": report.asked,
+        "settled": report.settled,
+        "empty": report.empty,
+        "days": len(days_until(begun, days)),
+    }
 
 
 def _ingest(work: Work, step: StepRun) -> dict[str, Any]:

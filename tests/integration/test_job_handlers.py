@@ -1,0 +1,210 @@
+"""The handlers through real workers: equal to the plain commands, resumed where they were, moved by parameters."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.jobs import JOBS, ended, enqueue, workers
+from tests.simulated import BEGIN
+from tipoff.league import schedule
+from tipoff.league.simulator import League
+from tipoff.pipeline.fetch import days_until, fetch
+from tipoff.pipeline.predict import predict
+from tipoff.pipeline.statistics import refresh_statistics
+from tipoff.pipeline.train import train
+from tipoff.storage.artifacts import DirectoryStore
+from tipoff.storage.embedded import PrivatePostgres
+from tipoff.storage.pool import Pool, open_pool
+from tipoff.upstream.recorded import RecordedSource
+
+DAY = dt.timedelta(days=1)
+DAYS = 9
+LEFT_OUT = {
+    "job_queue", "pipeline_jobs", "job_logs", "job_schedules", "schedule_ticks",
+}  # fmt: skip
+"""what says how the work was done rather than what came of it"""
+TIMES = (
+    "created_at", "activated_at", "trained_at", "seconds_to_fit", "microseconds_a_match", "code_version",
+    "size_bytes", "version",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Recorded days of the simulated league; the last one still has fixtures ahead."""
+    folder = tmp_path_factory.mktemp("recorded")
+    league = League()
+    later = BEGIN + (DAYS - 1) * DAY + dt.timedelta(hours=18)
+    for i in range(DAYS):
+        begin = BEGIN + i * DAY
+        (folder / f"{begin.date()}.json").write_text(json.dumps(schedule.day_view(league, begin, later)))
+    return folder
+
+
+@pytest.fixture
+def now() -> str:
+    """The moment at which the last recorded day was seen."""
+    return (BEGIN + (DAYS - 1) * DAY + dt.timedelta(hours=18)).isoformat()
+
+
+@contextlib.contextmanager
+def fresh(server: PrivatePostgres, template: str, name: str) -> Iterator[tuple[str, Pool]]:
+    """Another database with the schema: the application's address of it, and a pool."""
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        connection.execute(f"create database {name} template {template}".encode())
+    dsn = server.application_dsn.replace("dbname=postgres", f"dbname={name}")
+    with contextlib.closing(open_pool(dsn)) as pool:
+        yield dsn, pool
+
+
+def content(pool: Pool) -> dict[str, Any]:
+    """Every table row by row, without what only says when or how it was computed."""
+    found = {}
+    with pool.connection() as connection:
+        tables = connection.execute(
+            "select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"
+        ).fetchall()
+        names = connection.execute(
+            "select sha256, row_number() over (order by version) from model_registry"
+        ).fetchall()
+        for (table,) in tables:
+            if table not in LEFT_OUT:
+                rows = connection.execute(f"select to_jsonb(t) from {table} t".encode()).fetchall()
+                found[table] = sorted(_named(json.dumps(_plain(row[0]), sort_keys=True), names) for row in rows)
+    return found
+
+
+def _named(text: str, names: list[tuple[Any, ...]]) -> str:
+    """A model's hash depends on how long its fit took: call it by its number."""
+    for sha256, version in names:
+        text = text.replace(sha256, f"model {version}")
+    return text
+
+
+def _plain(value: Any) -> Any:
+    """Without times; numbers to nine digits, since a matrix product's last one depends on the threads it had."""
+    if isinstance(value, float):
+        return float(f"{value:.9g}")
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items() if k not in TIMES}
+    return [_plain(v) for v in value] if isinstance(value, list) else value
+
+
+def _difference(one: list[str], other: list[str]) -> list[str]:
+    """What only one of them holds, with enough to find it."""
+    apart = sorted(set(one) ^ set(other))[:2]
+    at = len(os.path.commonprefix(apart)) if len(apart) > 1 else 0
+    return [text[max(0, at - 200) : at + 300] for text in apart]
+
+
+def run(dsn: str, pool: Pool, home: Path, recording: Path, now: str, name: str, **params: object) -> Any:
+    """One job by a worker of its own, to its end."""
+    with workers(
+        dsn, home, 1, "--no-schedules", "--concurrency", "1", "--at", now, TIPOFF_SOURCE=f"recorded:{recording}"
+    ):
+        done = ended(pool, enqueue(pool, name, **params), 120)
+    assert done.status == "completed", done.error
+    return done.result
+
+
+def test_the_pipeline_does_what_the_commands_do(
+    server: PrivatePostgres, template: str, recording: Path, now: str, tmp_path: Path
+) -> None:
+    """A job with results of its own."""
+    moment = dt.datetime.fromisoformat(now)
+    with fresh(server, template, "plain") as (_, pool):
+        fetch(pool, RecordedSource(recording), days_until(moment, DAYS), moment)
+        train(pool, DirectoryStore(tmp_path / "plain"), moment, "test")
+        refresh_statistics(pool, moment)
+        predict(pool, moment)
+        plain = content(pool)
+    with fresh(server, template, "by_job") as (dsn, pool):
+        result = run(dsn, pool, tmp_path, recording, now, "data_pipeline", history_days=DAYS, train_model=True,
+                     return_predictions=True)  # fmt: skip
+        by_job = content(pool)
+        with pool.connection() as connection:
+            job = JOBS.listed(connection)[0]
+            steps = JOBS.steps(connection, job.id)
+    assert [s.step for s in steps] == ["fetch", "ingest", "statistics", "train", "predict", "grade"]
+    assert all(s.status == "completed" and s.progress == 100 for s in steps)
+    assert steps[0].rows_out == DAYS
+    assert len(result["predictions"]) > 10
+    assert result["predict"]["not_sealed_because"]
+    assert set(plain) == set(by_job)
+    for table, rows in plain.items():
+        if table != "player_stats":
+            assert _difference(by_job[table], rows) == [], table
+    assert len(by_job["player_stats"]) == len(plain["player_stats"]) > 10
+    assert len(plain["matches"]) > 1500
+
+
+KILLS = (
+    ("fetch", "middle"), ("ingest", "late"), ("statistics", "begin"), ("train", "middle"), ("train", "late"),
+    ("predict", "late"), ("grade", "end"),
+)  # fmt: skip
+"""what CI does; `make chaos` kills at the beginning, in the middle, late, and after each step"""
+
+
+def test_killed_at_each_step_and_resumed_it_ends_the_same(
+    server: PrivatePostgres, template: str, recording: Path, now: str, tmp_path: Path
+) -> None:
+    """A pipeline that begins anew, does things twice, or leaves something out after a kill."""
+    params = {"history_days": DAYS, "train_model": True}
+    with fresh(server, template, "whole") as (dsn, pool):
+        run(dsn, pool, tmp_path, recording, now, "data_pipeline", **params)
+        whole = content(pool)
+    every = [(step, moment) for step in dict(KILLS) for moment in ("begin", "middle", "late", "end")]
+    for step, moment in every if os.environ.get("TIPOFF_CHAOS") else KILLS:
+        name = f"killed_{step}_{moment}"
+        with fresh(server, template, name) as (dsn, pool):
+            run(dsn, pool, tmp_path, recording, now, "killed_pipeline", **params, step=step, moment=moment)
+            with pool.connection() as connection:
+                job = JOBS.listed(connection)[0]
+            assert job.attempt == 2, name
+            again = content(pool)
+            assert {t: gap for t, rows in whole.items() if (gap := _difference(again[t], rows))} == {}, name
+
+
+def test_every_parameter_of_a_training_counts(
+    server: PrivatePostgres, template: str, recording: Path, now: str, tmp_path: Path
+) -> None:
+    """A parameter that is accepted and ignored."""
+    with fresh(server, template, "trained") as (dsn, pool):
+        run(dsn, pool, tmp_path, recording, now, "data_pipeline", history_days=DAYS)
+        usual = run(dsn, pool, tmp_path, recording, now, "model_training")
+        short = run(dsn, pool, tmp_path, recording, now, "model_training", days_back=2)
+        often = run(dsn, pool, tmp_path, recording, now, "model_training", min_matches_per_player=30)
+        high = run(dsn, pool, tmp_path, recording, now, "model_training", performance_threshold=0.9)
+    assert usual["fit"]["fitted_from"] < short["fit"]["fitted_from"]
+    assert often["fit"]["min_matches_per_player"] == 30
+    values = [model["model"] for model in (usual, short, often)]
+    assert len(set(values)) == 3
+    assert not high["activated"]
+    assert "90.0% were demanded" in high["reason"]
+
+
+def test_history_and_predictions_count(
+    server: PrivatePostgres, template: str, recording: Path, now: str, tmp_path: Path
+) -> None:
+    """A pipeline that fetches what it likes."""
+    with fresh(server, template, "history") as (dsn, pool):
+        few = run(dsn, pool, tmp_path, recording, now, "data_pipeline", history_days=2)
+        more = run(dsn, pool, tmp_path, recording, now, "data_pipeline", history_days=DAYS, train_model=True)
+        quick = run(dsn, pool, tmp_path, recording, now, "quick_data_refresh", return_predictions=True)
+        quiet = run(dsn, pool, tmp_path, recording, now, "prediction_generation", return_predictions=False)
+        loud = run(dsn, pool, tmp_path, recording, now, "prediction_generation")
+    assert few["predict"]["skipped"]
+    assert (few["fetch"]["days"], more["fetch"]["days"]) == (4, DAYS + 2)
+    assert few["ingest"]["matches"] < more["ingest"]["matches"]
+    assert "predictions" not in more
+    assert "predictions" not in quiet
+    assert len(quick["predictions"]) == len(loud["predictions"]) > 10
