@@ -26,7 +26,7 @@ create table public.job_queue (
   parent uuid references public.job_queue (id) on delete set null,
   dedupe_key text,
   check (attempt <= max_attempts),
-  constraint running_is_held check ((status = 'running') = (worker is not null and lease_until is not null)),
+  constraint running_is_held check ((status = 'running') = (worker is not null) and (worker is null) = (lease_until is null)),
   constraint running_has_begun check (status <> 'running' or (attempt >= 1 and token >= 1 and started_at is not null)),
   constraint pending_is_open check (status <> 'pending' or (cancel_requested_at is null and started_at is null and result is null)),
   constraint final_has_ended check ((status in ('completed', 'failed', 'cancelled')) = (finished_at is not null)),

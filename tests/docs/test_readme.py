@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 from bench.readme import BEGIN, END, figures
-from tipoff.cli import app
+from tipoff.cli import app, jobs
+from tipoff.jobs.types import BUILT_IN
 from tipoff.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,3 +48,19 @@ def test_no_address_of_a_package_registry_is_committed() -> None:
     """Requirements that only install here."""
     for path in ROOT.glob("requirements*.txt"):
         assert not re.search(r"https?://|--index-url|--find-links", path.read_text()), path
+
+
+def test_every_job_type_and_its_parameters_are_explained() -> None:
+    """A job nobody can find."""
+    page = (ROOT / "docs" / "jobs.md").read_text()
+    for job_type in BUILT_IN:
+        row = next((line for line in page.splitlines() if line.startswith(f"| `{job_type.name}` ")), "")
+        assert all(f"`{name}`" in row for name in job_type.params.model_fields), job_type.name
+        assert row, job_type.name
+
+
+def test_every_subcommand_of_jobs_is_explained() -> None:
+    """A command nobody can find."""
+    page = (ROOT / "docs" / "jobs.md").read_text()
+    names = [c.name or (c.callback.__name__ if c.callback else "") for c in jobs.app.registered_commands]
+    assert not [name for name in names if f"tipoff jobs {name}" not in page]

@@ -102,7 +102,8 @@ def _plain(value: Any) -> Any:
 def _difference(one: list[str], other: list[str]) -> list[str]:
     """What only one of them holds, with enough to find it."""
     apart = sorted(set(one) ^ set(other))[:2]
-    at = len(os.path.commonprefix(apart)) if len(apart) > 1 else 0
+    pairs = enumerate(zip(*apart, strict=False)) if len(apart) > 1 else iter([])
+    at = next((i for i, (a, b) in pairs if a != b), 0)
     return [text[max(0, at - 200) : at + 300] for text in apart]
 
 

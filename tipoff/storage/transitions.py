@@ -106,8 +106,8 @@ returning status, pg_notify('{CHANNEL}', case when s.next = 'pending' then type 
 
 CANCELLED = f"""
 update job_queue set status = 'cancelled', message = 'cancelled', finished_at = clock_timestamp(), worker = null,
-  lease_until = null, cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp())
-where {HELD} returning pg_notify('{CHANNEL}', 'done ' || id)
+  lease_until = null
+where {HELD} and cancel_requested_at is not null returning pg_notify('{CHANNEL}', 'done ' || id)
 """
 """Its process was ended because that was asked."""
 
