@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench
+.PHONY: help demo up test check chaos bench
 
 help:  ## Show these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ check: $(VENV)/.dev  ## Formatting, lint, types, architecture
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+chaos: $(VENV)/.dev  ## Kill, freeze and starve it at full size (a quarter of an hour) and write bench/chaos.json
+	TIPOFF_CHAOS=1 $(BIN)/python -m pytest -s --timeout 1800 tests/chaos tests/integration/test_job_states.py tests/integration/test_job_handlers.py
 
 bench: $(VENV)/.bench  ## Measure speed beside peers and write bench/results.json
 	$(BIN)/python -m bench

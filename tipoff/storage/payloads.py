@@ -66,7 +66,7 @@ def settled_days(connection: Connection, source: str) -> set[dt.date]:
     """Days last fetched at least a day after they ended: asking again would tell nothing new."""
     rows = connection.execute(
         """
-        select day from raw_payloads where source = %s and ingested_at is not null
+        select day from raw_payloads where source = %s
         group by day having max(last_fetched_at) >= (day + 2)::timestamp at time zone 'UTC'
         """,
         (source,),

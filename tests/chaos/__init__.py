@@ -1,0 +1,1 @@
+"""Kills, freezes and outages; small in CI, whole by `make chaos`."""

@@ -1,0 +1,36 @@
+"""Where the whole runs write what they measured, with the commit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).resolve().parents[2] / "bench" / "chaos.json"
+WHOLE = bool(os.environ.get("TIPOFF_CHAOS"))
+"""set by `make chaos`"""
+
+
+def size(small: int, whole: int) -> int:
+    """How much of it."""
+    return whole if WHOLE else small
+
+
+def keep(name: str, measured: dict[str, Any]) -> None:
+    """Write down what a whole run measured."""
+    if not WHOLE:
+        return
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude", "*"], check=True, capture_output=True,
+        text=True, cwd=FILE.parent,
+    ).stdout.strip()  # fmt: skip
+    known = json.loads(FILE.read_text()) if FILE.exists() else {}
+    FILE.write_text(json.dumps({**known, name: {"commit": commit, **measured}}, indent=1, sort_keys=True) + "\n")
+
+
+def quantile(values: list[float], share: float) -> float:
+    """The value that `share` of them do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
