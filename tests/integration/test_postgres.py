@@ -17,7 +17,7 @@ import pytest
 from tipoff.errors import StorageError
 from tipoff.storage import ledger
 from tipoff.storage.embedded import PrivatePostgres
-from tipoff.storage.migrations import migrate, pending
+from tipoff.storage.migrations import files, migrate, pending
 from tipoff.storage.pool import Pool, open_pool
 
 
