@@ -62,7 +62,7 @@ def _sealed(connection: Connection) -> dict[str, Any]:
         for i in range(SEALED)
     ]
     matches.name_players(connection, known)
-    fixtures.see(connection, BEGIN, known)
+    fixtures.see(connection, [(BEGIN, known)])
     ledger.open_ledger(connection, "replay", "bench", BEGIN)
     state = state_after(BUILT_IN, [])
     [forecast] = state.forecast(known[:1])
@@ -74,7 +74,7 @@ def _sealed(connection: Connection) -> dict[str, Any]:
     taken = seconds(lambda: [ledger.seal(connection, part, at) for part, at in batches])
     one = [Fixture(f"ONE{i}", BEGIN + (5000 + SEALED + i) * MINUTE, "PLAYER 1", "RIVAL 1", None, None, None)
            for i in range(500)]  # fmt: skip
-    fixtures.see(connection, BEGIN, one)
+    fixtures.see(connection, [(BEGIN, one)])
     single = [seal_body(f, 200_000, forecast, knowledge, {}) for f in one]
     at = BEGIN + SEALED * MINUTE
     alone = seconds(lambda: [ledger.seal(connection, [body], at) for body in single])

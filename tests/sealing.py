@@ -22,7 +22,7 @@ def waiting(connection: Connection, starts: Sequence[dt.datetime], prefix: str =
         for i, start in enumerate(starts)
     ]
     matches.name_players(connection, made)
-    fixtures.see(connection, starts[0] - 600 * MINUTE, made)
+    fixtures.see(connection, [(starts[0] - 600 * MINUTE, made)])
     return made
 
 

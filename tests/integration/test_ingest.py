@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import random
 from pathlib import Path
@@ -14,7 +15,8 @@ from tests.wire import DAY, NOON, fixture, payload, row
 from tipoff.domain.payload import RawPayload
 from tipoff.ingest.ingest import IngestReport, ingest_pending
 from tipoff.storage import fixtures, matches, payloads
-from tipoff.storage.pool import Pool
+from tipoff.storage.embedded import PrivatePostgres
+from tipoff.storage.pool import Pool, open_pool
 from tipoff.upstream.recorded import RecordedSource
 
 MINUTE = dt.timedelta(minutes=1)
@@ -185,3 +187,56 @@ def test_every_recorded_real_row(pool: Pool, recorded_nba: Path) -> None:
     with pool.connection() as connection:
         assert len(matches.results(connection)) == 13_601
     assert DAY in source.days
+
+
+COMPARED = {
+    "matches": "external_id, start_at, status, score_a, first_observed_at, last_observed_at, revision",
+    "match_arrivals": "arrival_id, external_id, observed_at, payload_id, start_at, status, score_a",
+    "upcoming_matches": "external_id, start_at, status, first_seen_at, last_seen_at, withdrawn_at, withdrawn_because",
+    "quarantine": "row_sha256, reason, payload_id, row_index, times, first_seen_at, last_seen_at",
+    "players": "name, first_seen_at, last_seen_at",
+}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_read_together_or_one_by_one_is_the_same(server: PrivatePostgres, template: str, seed: int) -> None:
+    """Answers read in one batch that mix up their times, or who said what."""
+    answers = disorderly(random.Random(seed))
+    found = []
+    for together in (False, True):
+        name = f"batch_{seed}_{together}".lower()
+        with psycopg.connect(server.dsn, autocommit=True) as connection:
+            connection.execute(f"create database {name} template {template}".encode())
+        with contextlib.closing(open_pool(server.dsn.replace("dbname=postgres", f"dbname={name}"))) as pool:
+            for answer in answers:
+                with pool.connection() as connection:
+                    payloads.keep(connection, [answer])
+                if not together:
+                    ingest_pending(pool, NOON)
+            ingest_pending(pool, NOON)
+            found.append(
+                {t: all_of(pool, f"select {columns} from {t} order by 1, 2") for t, columns in COMPARED.items()}
+            )
+    assert found[0] == found[1]
+    assert all(len(rows) > 2 for rows in found[0].values())
+
+
+def disorderly(rng: random.Random) -> list[RawPayload]:
+    """Answers of several days in the order they were fetched: corrected, vanished, played, and unbelievable rows."""
+    made = []
+    for i in range(30):
+        at = NOON + i * 20 * MINUTE
+        day = DAY + dt.timedelta(days=rng.choice([0, 0, 1, 2, 3]))
+        begin = dt.datetime.combine(day, NOON.timetz())
+        rows: list[dict[str, Any]] = []
+        for n in sorted(rng.sample(range(1, 30), 8)):
+            start = begin + n * 15 * MINUTE
+            number = n + 100 * (day - DAY).days
+            if start + 30 * MINUTE < at or rng.random() < 0.2:
+                rows.append(row(number, start=start, teamAScore=rng.choice([55, 56, 0]), teamBScore=50))
+            else:
+                rows.append(fixture(number, start))
+            if rng.random() < 0.1:
+                rows[-1]["streamName"] = 7
+        made.append(payload(rows, at, day))
+    return made

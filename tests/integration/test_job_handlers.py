@@ -209,3 +209,29 @@ def test_history_and_predictions_count(
     assert "predictions" not in more
     assert "predictions" not in quiet
     assert len(quick["predictions"]) == len(loud["predictions"]) > 10
+
+
+def test_a_step_that_fails_says_what_was_kept(
+    server: PrivatePostgres, template: str, recording: Path, now: str, tmp_path: Path
+) -> None:
+    """A pipeline that fails and keeps to itself how far it came."""
+    with fresh(server, template, "step_failed") as (dsn, pool):
+        with workers(
+            dsn, tmp_path, 1, "--no-schedules", "--concurrency", "1", "--at", now,
+            TIPOFF_SOURCE=f"recorded:{recording}",
+        ):  # fmt: skip
+            done = ended(pool, enqueue(pool, "data_pipeline", history_days=1, train_model=True), 120)
+            with pool.connection() as connection:
+                steps = {s.step: s.status.value for s in JOBS.steps(connection, done.id)}
+                matches = connection.execute("select count(*) from matches").fetchone()
+        assert done.status == "failed"
+        assert done.error is not None
+        assert done.error["kind"] == "input_error"
+        assert "step train failed: 2 days of results are too few" in done.error["message"]
+        assert done.error["message"].endswith("Kept: fetch, ingest, statistics; not done: predict, grade")
+        assert steps == {
+            "fetch": "completed", "ingest": "completed", "statistics": "completed", "train": "failed",
+            "predict": "pending", "grade": "pending",
+        }  # fmt: skip
+        assert matches is not None
+        assert matches[0] > 200

@@ -1,15 +1,15 @@
-"""Kept payloads into what is believed: one transaction a payload, so a crash loses and doubles nothing."""
+"""Kept payloads into what is believed: marked read in the transaction that keeps it, so a crash doubles nothing."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from tipoff.domain.match import Fixture, Match
 from tipoff.domain.payload import RawPayload
-from tipoff.ingest.parse import parse
+from tipoff.ingest.parse import Parsed, parse
 from tipoff.storage import fixtures, matches, payloads, quarantine
 from tipoff.storage.pool import Connection, Pool
 
@@ -33,44 +33,101 @@ class IngestReport:
         self.quarantined.update(other.quarantined)
 
 
+BATCH_BYTES = 8_000_000
+"""answers are read together until they are that big"""
 Progress = Callable[[float, str], None]
 
 
 def ingest_pending(pool: Pool, now: dt.datetime, progress: Progress = lambda _share, _message: None) -> IngestReport:
-    """Read every payload that was kept but not read, oldest first."""
+    """Read every payload that was kept but not read, oldest first; a batch of them a transaction."""
     report = IngestReport()
     with pool.connection() as connection:
         waiting = payloads.pending(connection)
-    for i, payload_id in enumerate(waiting):
-        progress(i / len(waiting), f"reading answer {i + 1} of {len(waiting)}")
+    done = 0
+    for ids in _batches(waiting):
+        progress(done / len(waiting), f"reading answers {done + 1} to {done + len(ids)} of {len(waiting)}")
         with pool.connection() as connection, connection.transaction():
             matches.lock_for_ingest(connection)
-            payload = payloads.load(connection, payload_id)
-            if payload is not None:
-                report.add(ingest_payload(connection, payload_id, payload, now))
+            read = [_Read(number, answer, parse(answer)) for number, answer in payloads.load(connection, ids)]
+            for group in _apart(read):
+                report.add(_ingest(connection, group, now))
+        done += len(ids)
     return report
 
 
-def ingest_payload(connection: Connection, payload_id: int, payload: RawPayload, now: dt.datetime) -> IngestReport:
-    """Read one payload in the caller's transaction and mark it read."""
-    parsed = parse(payload)
-    everyone: list[Match | Fixture] = [*parsed.matches, *parsed.fixtures]
-    new = changed = 0
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Read:
+    """A payload and what it says."""
+
+    payload_id: int
+    payload: RawPayload
+    parsed: Parsed
+
+    @property
+    def refused(self) -> list[str]:
+        """Ids of rows that could not be believed."""
+        return [r.external_id for r in self.parsed.rejected if r.external_id is not None]
+
+    def ids(self) -> set[str]:
+        """Every match it speaks of."""
+        told: list[Match | Fixture] = [*self.parsed.matches, *self.parsed.fixtures]
+        return {one.external_id for one in told} | set(self.refused)
+
+
+def _batches(waiting: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
+    """Ids in order, cut where their answers get too big together."""
+    batch: list[int] = []
+    size = 0
+    for payload_id, length in waiting:
+        if batch and size + length > BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(payload_id)
+        size += length
+    if batch:
+        yield batch
+
+
+def _apart(read: Sequence[_Read]) -> Iterator[list[_Read]]:
+    """Runs of payloads that can be taken in together as if one after the other: none speaks of another's."""
+    group: list[_Read] = []
+    ids: set[str] = set()
+    days: set[dt.date] = set()
+    for one in read:
+        mine = one.ids()
+        if group and (one.payload.day in days or ids & mine):
+            yield group
+            group, ids, days = [], set(), set()
+        group.append(one)
+        ids |= mine
+        days.add(one.payload.day)
+    if group:
+        yield group
+
+
+def _ingest(connection: Connection, group: Sequence[_Read], now: dt.datetime) -> IngestReport:
+    """Take in a group in the caller's transaction and mark it read."""
+    everyone: list[Match | Fixture] = [one for g in group for one in (*g.parsed.matches, *g.parsed.fixtures)]
+    counts: dict[int, tuple[int, int]] = {}
     if everyone:
         matches.name_players(connection, everyone)
-        new, changed = matches.record(connection, payload_id, payload.fetched_at, parsed.matches)
-        fixtures.see(connection, payload.fetched_at, parsed.fixtures)
-    ended_until = max((m.start for m in parsed.matches), default=None)
-    refused = [r.external_id for r in parsed.rejected if r.external_id is not None]
+        counts = matches.record(connection, [(g.payload_id, g.payload.fetched_at, g.parsed.matches) for g in group])
+        fixtures.see(connection, [(g.payload.fetched_at, g.parsed.fixtures) for g in group])
     fixtures.mark_played(connection)
-    withdrawn = 0
-    if parsed.whole:
-        withdrawn = fixtures.withdraw(
-            connection, payload.day, payload.fetched_at, parsed.fixtures, refused, ended_until
+    views = [
+        fixtures.View(
+            g.payload.day, g.payload.fetched_at, max((f.start for f in g.parsed.fixtures), default=None),
+            max((m.start for m in g.parsed.matches), default=None),
         )
-    quarantine.keep(connection, payload_id, payload.fetched_at, parsed.rejected)
-    payloads.mark_ingested(connection, payload_id, now)
+        for g in group if g.parsed.whole
+    ]  # fmt: skip
+    refused = [name for g in group for name in g.refused]
+    withdrawn = fixtures.withdraw(connection, views, refused) if views else 0
+    quarantine.keep(connection, [(g.payload_id, g.payload.fetched_at, g.parsed.rejected) for g in group])
+    payloads.mark_ingested(connection, [g.payload_id for g in group], now)
     return IngestReport(
-        payloads=1, matches=len(parsed.matches), fixtures=len(parsed.fixtures), new=new, changed=changed,
-        withdrawn=withdrawn, quarantined=collections.Counter(r.reason for r in parsed.rejected),
+        payloads=len(group), matches=sum(len(g.parsed.matches) for g in group),
+        fixtures=sum(len(g.parsed.fixtures) for g in group), new=sum(new for new, _ in counts.values()),
+        changed=sum(changed for _, changed in counts.values()), withdrawn=withdrawn,
+        quarantined=collections.Counter(r.reason for g in group for r in g.parsed.rejected),
     )  # fmt: skip

@@ -47,19 +47,24 @@ def name_players(connection: Connection, fixtures: Sequence[Fixture]) -> None:
 
 
 def record(
-    connection: Connection, payload_id: int, observed_at: dt.datetime, matches: Sequence[Match]
-) -> tuple[int, int]:
-    """Log results that are new or changed and believe them; returns how many (new, changed).
+    connection: Connection, observed: Sequence[tuple[int, dt.datetime, Sequence[Match]]]
+) -> dict[int, tuple[int, int]]:
+    """Log results that are new or changed and believe them; how many were (new, changed) by payload.
 
-    A payload older than the last observation of a match changes nothing about it.
+    `observed` is (payload id, when, results) of payloads in the order they were fetched, none of which speaks of a
+    match that another one speaks of. A payload older than the last observation of a match changes nothing about it.
     """
-    connection.execute("create temp table incoming (like matches including defaults) on commit drop")
+    connection.execute(
+        "create temp table incoming (like matches including defaults, payload_id bigint, place integer) "
+        "on commit drop"
+    )
     with connection.cursor().copy(
-        f"copy incoming ({COLUMNS}, first_observed_at, last_observed_at) from stdin"
+        f"copy incoming ({COLUMNS}, first_observed_at, last_observed_at, payload_id, place) from stdin"
     ) as copy:
-        for m in matches:
-            copy.write_row((*_row(m), observed_at, observed_at))
-    counts = connection.execute(
+        for place, (payload_id, at, matches) in enumerate(observed):
+            for m in matches:
+                copy.write_row((*_row(m), at, at, payload_id, place))
+    rows = connection.execute(
         f"""
         with news as (
           select i.*, m.external_id is not null as changed
@@ -71,12 +76,12 @@ def record(
             (i.start_at, i.player_a, i.player_b, i.team_a, i.team_b, i.stream, i.status, i.score_a, i.score_b))
         ), logged as (
           insert into match_arrivals (observed_at, payload_id, {COLUMNS})
-          select %(at)s, %(payload)s, {COLUMNS} from news order by start_at, external_id
+          select last_observed_at, payload_id, {COLUMNS} from news order by place, start_at, external_id
         )
-        select count(*) filter (where not changed), count(*) filter (where changed) from news
-        """,
-        {"at": observed_at, "payload": payload_id},
-    ).fetchone()
+        select payload_id, count(*) filter (where not changed), count(*) filter (where changed) from news
+        group by payload_id
+        """
+    ).fetchall()
     connection.execute(
         f"""
         insert into matches as m ({COLUMNS}, first_observed_at, last_observed_at)
@@ -95,7 +100,7 @@ def record(
         """
     )
     connection.execute("drop table incoming")
-    return (int(counts[0]), int(counts[1])) if counts else (0, 0)
+    return {int(row[0]): (int(row[1]), int(row[2])) for row in rows}
 
 
 def results(connection: Connection) -> list[Match]:

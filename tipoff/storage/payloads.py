@@ -35,31 +35,29 @@ def keep(connection: Connection, kept: Sequence[RawPayload]) -> list[int]:
     return [int(row[0]) for row in rows]
 
 
-def pending(connection: Connection) -> list[int]:
-    """Ids of payloads that were kept but not yet read, in the order they were fetched."""
+def pending(connection: Connection) -> list[tuple[int, int]]:
+    """(id, size in bytes) of payloads that were kept but not yet read, in the order they were fetched."""
     rows = connection.execute(
-        "select id from raw_payloads where ingested_at is null order by last_fetched_at, id"
+        "select id, size from raw_payloads where ingested_at is null order by last_fetched_at, id"
     ).fetchall()
-    return [int(row[0]) for row in rows]
+    return [(int(row[0]), int(row[1])) for row in rows]
 
 
-def load(connection: Connection, payload_id: int) -> RawPayload | None:
-    """A payload that still waits to be read, its row locked; None when somebody else has read it."""
-    row = connection.execute(
+def load(connection: Connection, ids: Sequence[int]) -> list[tuple[int, RawPayload]]:
+    """Those payloads that still wait to be read, in the order they were fetched, their rows locked."""
+    rows = connection.execute(
         """
-        select source, dialect, resource, day, last_fetched_at, body from raw_payloads
-        where id = %s and ingested_at is null for update
+        select id, source, dialect, resource, day, last_fetched_at, body from raw_payloads
+        where id = any(%s) and ingested_at is null order by last_fetched_at, id for update
         """,
-        (payload_id,),
-    ).fetchone()
-    if row is None:
-        return None
-    return RawPayload(row[0], row[1], row[2], row[3], row[4], zlib.decompress(row[5]))
+        (list(ids),),
+    ).fetchall()
+    return [(row[0], RawPayload(row[1], row[2], row[3], row[4], row[5], zlib.decompress(row[6]))) for row in rows]
 
 
-def mark_ingested(connection: Connection, payload_id: int, now: dt.datetime) -> None:
-    """Note that a payload was read, in the transaction that keeps what was read."""
-    connection.execute("update raw_payloads set ingested_at = %s where id = %s", (now, payload_id))
+def mark_ingested(connection: Connection, ids: Sequence[int], now: dt.datetime) -> None:
+    """Note that payloads were read, in the transaction that keeps what was read."""
+    connection.execute("update raw_payloads set ingested_at = %s where id = any(%s)", (now, list(ids)))
 
 
 def settled_days(connection: Connection, source: str) -> set[dt.date]:
