@@ -66,15 +66,16 @@ create table public.pipeline_jobs (
 ) with (fillfactor = 80);
 comment on table public.pipeline_jobs is 'The steps of a pipeline, a row each; a step that was completed is not done again by a later attempt.';
 
--- A step is never said to run when its job does not: what was interrupted waits, failed or was cancelled with it.
+-- A step is never said to run or to wait when its job does not: it waits, failed or was cancelled with it.
 create function public.steps_follow_job() returns trigger language plpgsql set search_path = '' as $$
 begin
   if new.status = 'pending' then
     update public.pipeline_jobs set status = 'pending', finished_at = null, error = null
       where job_id = new.id and status <> 'completed';
   elsif new.status = 'failed' then
-    update public.pipeline_jobs set status = 'failed', finished_at = new.finished_at, error = new.error
-      where job_id = new.id and status = 'running';
+    update public.pipeline_jobs set status = case status when 'running' then 'failed' else 'cancelled' end,
+        finished_at = new.finished_at, error = case status when 'running' then new.error end
+      where job_id = new.id and status in ('pending', 'running');
   elsif new.status = 'cancelled' then
     update public.pipeline_jobs set status = 'cancelled', finished_at = new.finished_at
       where job_id = new.id and status in ('pending', 'running');

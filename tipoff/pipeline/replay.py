@@ -28,7 +28,10 @@ def replay_ledger(
     pool: Pool, model: tuple[str, dict[str, Any]], horizons: Sequence[int], begin: dt.datetime, now: dt.datetime,
     label: str, code_version: str, progress: Progress = quiet,
 ) -> SealReport:  # fmt: skip
-    """Seal what was due from `begin` (or from where the ledger ends) to `now`, then grade; all at replay time."""
+    """Seal what was due from `begin` to `now`, then grade; all at replay time.
+
+    A ledger that was only opened is replayed from its opening, one that goes on from where it ends.
+    """
     sha256, document = model
     with pool.connection() as connection:
         ledger.open_ledger(connection, "replay", label, begin)
@@ -36,7 +39,8 @@ def replay_ledger(
         over = matches.believed(connection)
         waiting = fixtures.scheduled_after(connection, begin)
     if last is not None:
-        begin = max(begin, dt.datetime.fromisoformat(ledger.content(last)["at"]))
+        at = dt.datetime.fromisoformat(ledger.content(last)["at"])
+        begin = at if last.seq == 1 else max(begin, at)
     results = [m for m in over if m.status is MatchStatus.FINAL]
     known = {m.external_id for m in over}
     events = sorted(
