@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import contextlib
 import os
@@ -31,7 +32,7 @@ PICKED, DRAINED, LOST = 200, 2000, 5
 SERVICE = JobService({t.name: t for t in TYPES})
 
 
-class Engine:
+class Engine(abc.ABC):
     """One of the compared queues: how to add jobs, start a worker, and see that all is done."""
 
     name = ""
@@ -41,9 +42,9 @@ class Engine:
     def __init__(self, postgres: PrivatePostgres, folder: Path) -> None:
         self.dsn, self.folder = postgres.dsn, folder
 
+    @abc.abstractmethod
     def add(self, kind: str, numbers: list[int]) -> None:
         """Add jobs in one transaction."""
-        raise NotImplementedError
 
     @contextlib.contextmanager
     def worker(self) -> Iterator[int]:

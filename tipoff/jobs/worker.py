@@ -64,11 +64,6 @@ class Worker:
         self._hurry = asyncio.Event()
         self._away_said = False
 
-    @property
-    def queries(self) -> int:
-        """Statements sent to the database so far, without the listening connection's one."""
-        return self._store.calls
-
     def stop(self) -> None:
         """Finish what runs within the grace period, hand the rest back; asked twice, hand back at once."""
         if self._stop.is_set():

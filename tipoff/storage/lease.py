@@ -50,7 +50,6 @@ class LeaseStore:
         self._connection: Async | None = None
         self._turn = asyncio.Lock()
         self._not_before, self._failures = 0.0, 0
-        self.calls = 0
 
     async def claim(self, types: Sequence[str], limit: int) -> list[Job]:
         """Begin attempts of up to `limit` waiting jobs."""
@@ -142,7 +141,6 @@ class LeaseStore:
         overdue = asyncio.get_running_loop().call_later(CALL_TIMEOUT, _cut, connection)
         try:
             yield
-            self.calls += 1
         except psycopg.OperationalError as error:
             self._lose()
             raise DatabaseAwayError(str(error).strip() or type(error).__name__) from error
