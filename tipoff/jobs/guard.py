@@ -13,186 +13,24 @@ Deadlines are absolute seconds of the machine's monotonic clock, which the worke
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
-import resource
 import selectors
 import signal
-import sys
 import time
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
+
+from tipoff.jobs.forked import PR_SET_CHILD_SUBREAPER, Runner, descendants_of, peak, prctl
+from tipoff.jobs.output import Output
 
 TERM_GRACE = 0.5
 """seconds between asking a runner to end and ending it"""
 WATCH = 0.2
 """seconds between two looks at memory"""
 OUTPUT_LIMIT = 16 * 2**20
-HEAD_LINES, TAIL_LINES, LINE_LENGTH = 200, 100, 1000
-DATA_SLACK = 768 * 2**20
-"""private memory that may be mapped but not used (stacks, allocators' arenas) beyond the limit of what is used"""
 RETIRE_SHARE = 0.6
 """a runner that has grown to that share of its memory limit is not used again"""
 RETIRE_TASKS = 1000
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-LINUX = sys.platform.startswith("linux")
-
-
-def prctl(option: int, value: int) -> None:
-    """Linux's prctl; nothing elsewhere, where deadlines and end of file do its work later."""
-    if LINUX:
-        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
-
-
-def children_of(pid: int) -> list[int]:
-    """Direct children of a process."""
-    found: list[int] = []
-    with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            with contextlib.suppress(OSError):
-                found += [int(child) for child in (task / "children").read_text().split()]
-    return found
-
-
-def descendants_of(pid: int) -> list[int]:
-    """Every process below `pid`."""
-    found = []
-    waiting = children_of(pid)
-    while waiting:
-        found += waiting
-        waiting = [below for child in waiting for below in children_of(child)]
-    return found
-
-
-def resident(pid: int) -> int:
-    """Bytes of memory a process has in use, 0 when it is gone."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError, ValueError):
-        return 0
-
-
-def peak(pid: int) -> int:
-    """The most memory it has had in use since the mark was reset, in bytes."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
-    except (OSError, IndexError, ValueError):
-        return 0
-
-
-class Output:
-    """What a runner writes: its first and last lines, and how much it was."""
-
-    def __init__(self) -> None:
-        self.head: list[str] = []
-        self.tail: list[str] = []
-        self.size = self.count = 0
-        self._sent = 0
-        self._partial = b""
-
-    def take(self, data: bytes) -> None:
-        """Take in bytes; a line without end is cut."""
-        self.size += len(data)
-        *lines, self._partial = (self._partial + data).split(b"\n")
-        if len(self._partial) > LINE_LENGTH * 4:
-            lines, self._partial = [*lines, self._partial], b""
-        self.count += len(lines)
-        free = max(0, HEAD_LINES - len(self.head))
-        self.head += [_text(line) for line in lines[:free]]
-        self.tail = (self.tail + [_text(line) for line in lines[free:][-TAIL_LINES:]])[-TAIL_LINES:]
-
-    def unsent(self) -> list[str]:
-        """Lines of the head that were not asked for before."""
-        lines, self._sent = self.head[self._sent :], len(self.head)
-        return lines
-
-    def rest(self) -> list[str]:
-        """At the end: what is left, with a note of what was dropped."""
-        if self._partial:
-            self.take(b"\n")
-        dropped = self.count - len(self.head) - len(self.tail)
-        note = [f"... {dropped} lines left out ({self.size} bytes were written in all) ..."] if dropped else []
-        return [*self.unsent(), *note, *self.tail]
-
-
-def _text(line: bytes) -> str:
-    return line[: LINE_LENGTH * 4].decode(errors="replace").replace("\0", "\ufffd")[:LINE_LENGTH]
-
-
-class Runner:
-    """A forked process for handlers of one type."""
-
-    def __init__(self, job_type: str, megabytes: int) -> None:
-        self.job_type, self.limit, self.tasks = job_type, megabytes * 2**20, 0
-        task_out, self.task_in = os.pipe()
-        self.events, event_in = os.pipe()
-        self.output, output_in = os.pipe()
-        self.pid = os.fork()
-        if self.pid == 0:
-            _become_runner(task_out, event_in, output_in, self.limit)
-        for fd in (task_out, event_in, output_in):
-            os.close(fd)
-        with contextlib.suppress(OSError):
-            os.setpgid(self.pid, self.pid)
-        for fd in (self.events, self.output):
-            os.set_blocking(fd, False)
-        self.status: int | None = None
-        self.partial = b""
-
-    def give(self, task: dict[str, Any]) -> None:
-        """Hand over a task; one that cannot be handed over shows as the runner's end."""
-        self.tasks += 1
-        with contextlib.suppress(OSError):
-            Path(f"/proc/{self.pid}/clear_refs").write_text("5")
-        data = (json.dumps(task) + "\n").encode()
-        with contextlib.suppress(BrokenPipeError):
-            while data:
-                data = data[os.write(self.task_in, data) :]
-
-    def signal(self, number: int) -> None:
-        """Signal its group and everything below it, wherever that went."""
-        below = descendants_of(self.pid)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
-        for pid in below:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, number)
-
-    def in_use(self) -> int:
-        """Bytes of memory in use by it and everything below it."""
-        return sum(resident(pid) for pid in [self.pid, *descendants_of(self.pid)])
-
-    def close(self) -> None:
-        """Close the pipes."""
-        for fd in (self.task_in, self.events, self.output):
-            os.close(fd)
-
-
-def _become_runner(task_out: int, event_in: int, output_in: int, limit: int) -> NoReturn:
-    try:
-        os.setpgid(0, 0)
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if LINUX:
-            resource.setrlimit(resource.RLIMIT_DATA, (limit + DATA_SLACK, limit + DATA_SLACK))
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        tasks, events = os.dup(task_out), os.dup(event_in)
-        for source, target in ((nothing, 0), (output_in, 1), (output_in, 2)):
-            os.dup2(source, target)
-        keep = {0, 1, 2, tasks, events}
-        for fd in range(3, 64):
-            if fd not in keep:
-                with contextlib.suppress(OSError):
-                    os.close(fd)
-        from tipoff.jobs.runner import serve
-
-        serve(tasks, events)
-    finally:
-        os._exit(70)
 
 
 class Guard:
