@@ -11,29 +11,34 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from bench.postgres import Statements, fresh_postgres
 from bench.queue_types import TYPES
 from bench.queue_worker import procrastinate_app
 from tests.chaos.evidence import quantile
 from tests.jobs import ROOT, WorkerProcess
 from tipoff.jobs.service import JobService
 from tipoff.storage.embedded import PrivatePostgres
-from tipoff.storage.migrations import migrate
-from tipoff.storage.pool import open_pool
 
 CONCURRENCY = 4
 PICKED, DRAINED, LOST = 200, 2000, 5
+SETTLE = 2.0
+"""seconds after which a worker that said it is ready counts as idle"""
+IDLE = 20.0
 SERVICE = JobService({t.name: t for t in TYPES})
 
 
 class Engine(abc.ABC):
-    """One of the compared queues: how to add jobs, start a worker, and see that all is done."""
+    """One of the compared queues: how to add jobs, start a worker, and see that all is done.
+
+    Jobs are added over a connection that stays open, so that opening one counts for nobody.
+    """
 
     name = ""
     live = ""
@@ -41,6 +46,13 @@ class Engine(abc.ABC):
 
     def __init__(self, postgres: PrivatePostgres, folder: Path) -> None:
         self.dsn, self.folder = postgres.dsn, folder
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
 
     @abc.abstractmethod
     def add(self, kind: str, numbers: list[int]) -> None:
@@ -55,7 +67,7 @@ class Engine(abc.ABC):
         ) as process:  # fmt: skip
             assert process.stdout is not None
             assert process.stdout.readline().strip() == "ready"
-            time.sleep(2.0)
+            time.sleep(SETTLE)
             try:
                 yield process.pid
             finally:
@@ -74,10 +86,14 @@ class Tipoff(Engine):
     name = "tipoff"
     live = "select count(*) from job_queue where finished_at is null"
 
+    def __init__(self, postgres: PrivatePostgres, folder: Path) -> None:
+        super().__init__(postgres, folder)
+        self._connection = self._open.enter_context(psycopg.connect(self.dsn, prepare_threshold=None))
+
     def add(self, kind: str, numbers: list[int]) -> None:
         """Through the service."""
-        with psycopg.connect(self.dsn) as connection:
-            SERVICE.enqueue_many(connection, f"bench_{kind}", [{"n": n} for n in numbers])
+        with self._connection.transaction():
+            SERVICE.enqueue_many(self._connection, f"bench_{kind}", [{"n": n} for n in numbers])
 
     @contextlib.contextmanager
     def worker(self) -> Iterator[int]:
@@ -88,7 +104,7 @@ class Tipoff(Engine):
         )  # fmt: skip
         try:
             made.ready()
-            time.sleep(2.0)
+            time.sleep(SETTLE)
             yield made.pid
         finally:
             made.process.kill()
@@ -104,7 +120,23 @@ class Tipoff(Engine):
         return int(row[0])
 
 
-class Procrastinate(Engine):
+class AsyncEngine(Engine):
+    """One whose library wants an event loop: it runs whenever something is added."""
+
+    def __init__(self, postgres: PrivatePostgres, folder: Path) -> None:
+        super().__init__(postgres, folder)
+        self._runner = self._open.enter_context(asyncio.Runner())
+
+    def run(self, work: Awaitable[Any]) -> Any:
+        """Until it is done."""
+
+        async def waited() -> Any:
+            return await work
+
+        return self._runner.run(waited())
+
+
+class Procrastinate(AsyncEngine):
     """procrastinate with its psycopg connector."""
 
     name = "procrastinate"
@@ -112,24 +144,17 @@ class Procrastinate(Engine):
 
     def __init__(self, postgres: PrivatePostgres, folder: Path) -> None:
         super().__init__(postgres, folder)
-        asyncio.run(self._install())
-
-    async def _install(self) -> None:
-        app = procrastinate_app(self.dsn)
-        async with app.open_async():
-            await app.schema_manager.apply_schema_async()
+        self._app = procrastinate_app(self.dsn)
+        self.run(self._app.open_async())
+        self._open.callback(lambda: self.run(self._app.close_async()))
+        self.run(self._app.schema_manager.apply_schema_async())
 
     def add(self, kind: str, numbers: list[int]) -> None:
         """Its batch call."""
-        asyncio.run(self._add(kind, numbers))
-
-    async def _add(self, kind: str, numbers: list[int]) -> None:
-        app = procrastinate_app(self.dsn)
-        async with app.open_async():
-            await app.tasks["body"].batch_defer_async(*({"kind": kind, "n": n} for n in numbers))
+        self.run(self._app.tasks["body"].batch_defer_async(*({"kind": kind, "n": n} for n in numbers)))
 
 
-class PgQueuer(Engine):
+class PgQueuer(AsyncEngine):
     """PgQueuer with its asyncpg driver, the faster of its two."""
 
     name = "pgqueuer"
@@ -137,46 +162,49 @@ class PgQueuer(Engine):
 
     def __init__(self, postgres: PrivatePostgres, folder: Path) -> None:
         super().__init__(postgres, folder)
-        asyncio.run(self._with(lambda queries: queries.install()))
-
-    def add(self, kind: str, numbers: list[int]) -> None:
-        """Its batch call."""
-        payloads = [f"{kind} {n}".encode() for n in numbers]
-        asyncio.run(
-            self._with(lambda queries: queries.enqueue(["body"] * len(payloads), payloads, [0] * len(payloads)))
-        )
-
-    async def _with(self, work: Callable[[Any], Any]) -> None:
         import asyncpg
         from pgqueuer import Queries
 
         parts = conninfo_to_dict(self.dsn)
-        connection = await asyncpg.connect(
-            host=parts["host"], user=parts["user"], database=parts["dbname"], port=5432
+        connection = self.run(
+            asyncpg.connect(host=parts["host"], user=parts["user"], database=parts["dbname"], port=5432)
         )
-        try:
-            await work(Queries.from_asyncpg_connection(connection))
-        finally:
-            await connection.close()
+        self._open.callback(lambda: self.run(connection.close()))
+        self._queries = Queries.from_asyncpg_connection(connection)
+        self.run(self._queries.install())
+
+    def add(self, kind: str, numbers: list[int]) -> None:
+        """Its batch call."""
+        payloads = [f"{kind} {n}".encode() for n in numbers]
+        self.run(self._queries.enqueue(["body"] * len(payloads), payloads, [0] * len(payloads)))
 
 
 def queues() -> dict[str, Any]:
-    """Every engine in a fresh database of the same Postgres, one after the other."""
+    """Every engine in the same fresh Postgres, one after the other."""
     found: dict[str, Any] = {"concurrency": CONCURRENCY}
-    with tempfile.TemporaryDirectory(prefix="tipoff-bench-") as home:
-        Path(home).chmod(0o755)
-        postgres = PrivatePostgres(Path(home))
-        try:
-            with contextlib.closing(open_pool(postgres.start())) as owners:
-                migrate(owners)
-            with psycopg.connect(postgres.dsn, autocommit=True) as connection:
-                connection.execute("create table seen (n int, pid int, at timestamptz default clock_timestamp())")
-            for kind in (Tipoff, PgQueuer, Procrastinate):
-                engine = kind(postgres, Path(home))
-                found[engine.name] = {**_picked_up(engine), **_drained(engine), **_recovered(engine)}
-        finally:
-            postgres.reset()
+    with fresh_postgres() as postgres, tempfile.TemporaryDirectory(prefix="tipoff-bench-") as folder:
+        with psycopg.connect(postgres.dsn, autocommit=True) as connection:
+            connection.execute("create table seen (n int, pid int, at timestamptz default clock_timestamp())")
+        for kind in (Tipoff, PgQueuer, Procrastinate):
+            with kind(postgres, Path(folder)) as engine:
+                found[engine.name] = {
+                    **_picked_up(engine), **_drained(engine), **_idle(engine, postgres), **_recovered(engine),
+                }  # fmt: skip
+            print(engine.name, found[engine.name], flush=True)
     return found
+
+
+def _idle(engine: Engine, postgres: PrivatePostgres) -> dict[str, float]:
+    """Statements a second that a worker without work asks."""
+    with engine.worker():
+        statements = Statements(postgres)
+        statements.begin()
+        begun = time.monotonic()
+        time.sleep(IDLE)
+        taken = time.monotonic() - begun
+        asked = [what for _, what in statements.taken() if "pg_settings" not in what and "alter system" not in what]
+    assert asked
+    return {"idle_queries_a_second": len(asked) / taken}
 
 
 def _picked_up(engine: Engine) -> dict[str, float]:

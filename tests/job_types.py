@@ -133,6 +133,24 @@ def vanish(work: Work) -> None:
     os._exit(0)
 
 
+def unprintable(work: Work) -> str:
+    """Says what no database can hold, and a share that is none."""
+    work.progress(float("nan"), "half \ud83d and \0")
+    print("nul \0")
+    time.sleep(1.2)
+    return "fine"
+
+
+def unstorable(work: Work) -> str:
+    """Returns what no database can hold."""
+    return "nul \0"
+
+
+def ill(work: Work) -> None:
+    """Fails with what no database can hold."""
+    raise InputError("nul \0 and half \ud83d")
+
+
 def passing(work: Work) -> str:
     """Fails for a passing reason until its third attempt."""
     if work.task.attempt < 3:
@@ -228,6 +246,7 @@ TYPES = [
     _type("talkative", talkative, secrets=frozenset({Secret.DATABASE, Secret.SOURCE})),
     _type("segfault", segfault, max_attempts=1),
     _type("vanish", vanish, max_attempts=1),
+    _type("unprintable", unprintable), _type("unstorable", unstorable), _type("ill", ill),
     _type("passing", passing, backoff=(0.05, 0.2)), _type("wrong", wrong), _type("broken", broken),
     _type("kills_worker", kills_worker, max_attempts=2), _type("only_one", sleep, single=True),
     _type("environment", environment),

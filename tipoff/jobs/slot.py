@@ -99,10 +99,17 @@ class Slot:
         return self._process.pid if self._process is not None else None
 
     async def start(self, job: Job, job_type: JobType, lease: float) -> None:
-        """Begin `job`; `lease` is the monotonic moment at which it must have ended unless told otherwise."""
+        """Begin `job`; `lease` is the monotonic moment at which it must have ended unless told otherwise.
+
+        Raises OSError when no process can be started.
+        """
         self.job, self.type, self.progress, self.lines, self.logged, self.stopping = job, job_type, None, [], 0, ""
         if self._process is None or self._process.returncode is not None:
-            await self._spawn()
+            try:
+                await self._spawn()
+            except OSError:
+                self.job = None
+                raise
         d = self._deployment
         self._tell(
             {
@@ -130,6 +137,11 @@ class Slot:
     def abandon(self) -> None:
         """The job is another attempt's now: end the handler at once."""
         self._tell({"lease": 0.0})
+
+    def take_progress(self) -> tuple[float, str] | None:
+        """The latest progress, if it has not been taken yet."""
+        said, self.progress = self.progress, None
+        return said
 
     def take_lines(self) -> list[tuple[int, str]]:
         """Numbered lines of output that have not been kept yet."""
@@ -173,7 +185,8 @@ class Slot:
         while (line := await process.stdout.readline()).endswith(b"\n"):
             event = json.loads(line)
             if "progress" in event:
-                self.progress = (event["progress"][0], self._clean(event["progress"][1]))
+                share, text = event["progress"]
+                self.progress = (share if 0 <= share <= 1 else 0.0, self._clean(text))
             elif "log" in event:
                 self.lines += [self._clean(text) for text in event["log"]]
             elif "end" in event:
@@ -186,11 +199,15 @@ class Slot:
     def _end(self, event: dict[str, Any]) -> None:
         job, self.job = self.job, None
         if "error" in event:
-            event["error"]["message"] = self._clean(event["error"]["message"])
+            event["error"] = {name: self._clean(text) for name, text in event["error"].items()}
+        if "message" in event:
+            event["message"] = self._clean(event["message"])
         if job is not None:
             self._on_end(self, job, event)
 
     def _clean(self, text: str) -> str:
+        """Without secrets, and without what Postgres cannot hold: NUL and halves of surrogate pairs."""
+        text = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
         for secret in self._hidden:
             text = text.replace(secret, "***")
         return text

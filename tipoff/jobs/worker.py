@@ -14,7 +14,7 @@ import random
 import socket
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -41,6 +41,20 @@ class Timing:
     relisten: tuple[float, float] = (0.5, 10.0)
 
 
+@dataclasses.dataclass(slots=True)
+class Held:
+    """A job whose lease is ours, renewed at `beaten` (monotonic seconds); it works, or its end is being written."""
+
+    job: Job
+    slot: Slot
+    beaten: float
+
+    @property
+    def works(self) -> bool:
+        """Whether it is what its slot does."""
+        return self.slot.job is self.job
+
+
 class Worker:
     """Runs up to `concurrency` jobs of `types` at a time until told to stop."""
 
@@ -55,14 +69,14 @@ class Worker:
         self._store = LeaseStore(deployment.dsn, self.name, self._timing.lease)
         self._dsn = deployment.dsn
         self._slots = [Slot(deployment, self._on_end) for _ in range(concurrency)]
-        self._held: dict[uuid.UUID, tuple[Job, Slot]] = {}
-        self._beats: dict[uuid.UUID, float] = {}
+        self._held: dict[uuid.UUID, Held] = {}
         self._finishing: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._look_now = True
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._away_said = False
+        self._broken: BaseException | None = None
 
     def stop(self) -> None:
         """Finish what runs within the grace period, hand the rest back; asked twice, hand back at once."""
@@ -74,7 +88,7 @@ class Worker:
     async def run(self) -> None:
         """Until `stop`."""
         self._report(f"worker {self.name} runs {', '.join(self._only)}")
-        helpers = [asyncio.create_task(self._listen()), asyncio.create_task(self._beat_for_ever())]
+        helpers = [self._watched(self._listen()), self._watched(self._beat_for_ever())]
         try:
             await self._work()
             await self._drain()
@@ -85,7 +99,23 @@ class Worker:
             await asyncio.gather(*(slot.close() for slot in self._slots))
             await asyncio.gather(*self._finishing, return_exceptions=True)
             await self._store.close()
+        if self._broken is not None:
+            raise self._broken
         self._report(f"worker {self.name} stopped")
+
+    def _watched(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A task whose unforeseen failure ends the worker: one that no longer renews must not go on claiming."""
+
+        def look(task: asyncio.Task[None]) -> None:
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                self._broken = self._broken or error
+                self._hurry.set()
+                self.stop()
+
+        task = asyncio.create_task(work)
+        task.add_done_callback(look)
+        return task
 
     async def _work(self) -> None:
         next_look = 0.0
@@ -96,8 +126,8 @@ class Worker:
                     self._look_now = False
                     next_look = now + self._timing.poll * random.uniform(0.7, 1.3)  # noqa: S311
                     await self._look()
-                elif self._free():
-                    await self._claim()
+                else:
+                    await self._settle()
                 self._back()
             except DatabaseAwayError as error:
                 self._away(error)
@@ -109,8 +139,8 @@ class Worker:
     async def _look(self) -> None:
         found = await self._store.look(self._only, list(self._held))
         for job_id in found.cancel:
-            if job_id in self._held:
-                self._held[job_id][1].stop("cancel")
+            if job_id in self._held and self._held[job_id].works:
+                self._held[job_id].slot.stop("cancel")
         if found.expired:
             for job_id, state, lost in await self._store.reap():
                 self._report(f"job {job_id}: its worker {lost} was lost; now {state}")
@@ -118,23 +148,19 @@ class Worker:
             for sentence in await schedule.fire_due(self._store, self._types):
                 self._report(sentence)
             self._wake.set()
-        if found.waiting or found.expired:
-            await self._claim()
+        if found.waiting or found.expired or self._store.unwritten:
+            await self._settle()
 
-    def _free(self) -> list[Slot]:
-        busy = {id(slot) for _, slot in self._held.values()}
-        return [slot for slot in self._slots if id(slot) not in busy]
-
-    async def _claim(self) -> None:
-        free = self._free()
-        if not free:
+    async def _settle(self) -> None:
+        """Write completions, and begin jobs in the places that are free."""
+        free = [] if self._stop.is_set() else [slot for slot in self._slots if slot.job is None]
+        if not free and not self._store.unwritten:
             return
         begun = time.monotonic()
-        jobs = await self._store.claim(self._only, len(free))
+        jobs = await self._store.settle(self._only, len(free))
         lease = begun + self._timing.lease - self._timing.margin
         for job, slot in zip(jobs, free, strict=False):
-            self._held[job.id] = (job, slot)
-            self._beats[job.id] = begun
+            self._held[job.id] = Held(job, slot, begun)
         for job, slot in zip(jobs, free, strict=False):
             try:
                 await slot.start(job, self._types[job.type], lease)
@@ -143,42 +169,47 @@ class Worker:
                 self._on_end(slot, job, {"outcome": "failed", "transient": True, "error": why})
 
     def _on_end(self, slot: Slot, job: Job, event: dict[str, Any]) -> None:
-        task = asyncio.create_task(self._finish(slot, job, event))
+        """Its place is free; what became of the job is still to be written."""
+        task = self._watched(self._finish(job, {**event, "stopping": slot.stopping}, slot.take_lines()))
         self._finishing.add(task)
         task.add_done_callback(self._finishing.discard)
 
-    async def _finish(self, slot: Slot, job: Job, event: dict[str, Any]) -> None:
-        """Write what became of a job, as long as it is ours; then its slot is free."""
+    async def _finish(self, job: Job, event: dict[str, Any], lines: list[tuple[int, str]]) -> None:
+        """Write what became of a job, as long as it is ours."""
         try:
             while job.id in self._held:
                 try:
-                    lines = slot.take_lines()
                     if lines:
                         await self._store.log(job, lines)
-                    said = await self._write_end(slot, job, event)
+                    said = await self._write_end(job, event)
                     self._report(f"{job.type} {job.id} attempt {job.attempt}: {said}")
                     break
                 except DatabaseAwayError as error:
                     self._away(error)
-                    if time.monotonic() > self._beats[job.id] + self._timing.lease:
+                    if time.monotonic() > self._held[job.id].beaten + self._timing.lease:
                         self._report(f"{job.type} {job.id}: its lease ended while the database was away")
                         break
         finally:
             self._held.pop(job.id, None)
-            self._beats.pop(job.id, None)
             self._wake.set()
 
-    async def _write_end(self, slot: Slot, job: Job, event: dict[str, Any]) -> str:
+    async def _write_end(self, job: Job, event: dict[str, Any]) -> str:
         outcome = event["outcome"]
         lost = "it is another attempt's now: nothing was written"
         if outcome == "completed":
-            done = await self._store.complete(job, event["result"], event.get("message", ""))
+            self._wake.set()
+            try:
+                done = await self._store.complete(job, event["result"], event.get("message", ""))
+            except psycopg.DataError as refusal:
+                said = f"its result cannot be stored: {refusal}"
+                why = {"kind": "result_not_storable", "message": said, "where": job.type}
+                return await self._write_end(job, {"outcome": "failed", "transient": False, "error": why})
             return f"completed, {event.get('peak_mb', 0)} MB" if done else lost
         if outcome == "ended":
             return "completed in its own transaction"
         if outcome == "lease_lost":
             return "ended before its lease did, because it could not be renewed"
-        if outcome == "stopped" and slot.stopping == "cancel":
+        if outcome == "stopped" and event["stopping"] == "cancel":
             return "cancelled" if await self._store.cancelled(job) else lost
         if outcome == "stopped":
             return "handed back" if await self._store.release(job) else lost
@@ -199,28 +230,31 @@ class Worker:
         """Renew leases that are due and write progress; a job that is not in the answer is no longer ours."""
         now = time.monotonic()
         due: list[tuple[Job, float | None, str | None]] = []
-        for job, slot in list(self._held.values()):
-            said, slot.progress = slot.progress, None
+        for held in list(self._held.values()):
+            said = held.slot.take_progress() if held.works else None
             if said is not None:
-                due.append((job, round(100 * said[0], 1), said[1]))
-            elif now - self._beats[job.id] >= self._timing.beat:
-                due.append((job, None, None))
+                due.append((held.job, round(100 * said[0], 1), said[1]))
+            elif now - held.beaten >= self._timing.beat:
+                due.append((held.job, None, None))
         if not due:
             return
         answer = await self._store.beat(due)
         for job, _, _ in due:
-            held = self._held.get(job.id)
-            if held is None or held[0].token != job.token or held[1].job is not job:
+            mine = self._held.get(job.id)
+            if mine is None or mine.job is not job:
                 continue
             if job.id not in answer:
                 self._report(f"{job.type} {job.id}: the lease was lost; its process is ended")
-                held[1].abandon()
+                if mine.works:
+                    mine.slot.abandon()
                 continue
-            self._beats[job.id] = now
-            held[1].renew(now + self._timing.lease - self._timing.margin)
+            mine.beaten = now
+            if not mine.works:
+                continue
+            mine.slot.renew(now + self._timing.lease - self._timing.margin)
             if answer[job.id]:
-                held[1].stop("cancel")
-            lines = held[1].take_lines()
+                mine.slot.stop("cancel")
+            lines = mine.slot.take_lines()
             if lines:
                 await self._store.log(job, lines)
 
@@ -244,8 +278,9 @@ class Worker:
         if self._held:
             self._report(f"stopping: {len(self._held)} jobs have {self._timing.grace:g} s to finish")
         await self._until_empty(self._timing.grace)
-        for _, slot in list(self._held.values()):
-            slot.stop("handback")
+        for held in list(self._held.values()):
+            if held.works:
+                held.slot.stop("handback")
         self._hurry.clear()
         await self._until_empty(5.0)
 
@@ -253,6 +288,10 @@ class Worker:
         end = time.monotonic() + seconds
         while self._held and time.monotonic() < end and not self._hurry.is_set():
             self._wake.clear()
+            try:
+                await self._settle()
+            except DatabaseAwayError as error:
+                self._away(error)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(0.2, max(0.0, end - time.monotonic()))):
                     await self._wake.wait()

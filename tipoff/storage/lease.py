@@ -42,6 +42,14 @@ class Look:
     cancel: list[uuid.UUID]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Completion:
+    """What is to be written, and who waits for whether it was."""
+
+    values: dict[str, Any]
+    written: asyncio.Future[bool]
+
+
 class LeaseStore:
     """The engine's side of the queue. One call at a time; raises DatabaseAwayError when the database is away."""
 
@@ -50,14 +58,64 @@ class LeaseStore:
         self._connection: Async | None = None
         self._turn = asyncio.Lock()
         self._not_before, self._failures = 0.0, 0
+        self._completions: list[Completion] = []
 
-    async def claim(self, types: Sequence[str], limit: int) -> list[Job]:
-        """Begin attempts of up to `limit` waiting jobs."""
-        rows = await self._ask(
-            transitions.CLAIM,
-            {"types": list(types), "limit": limit, "worker": self.worker, "lease": self.lease},
-        )
-        return [job_of(row) for row in rows]
+    @property
+    def unwritten(self) -> bool:
+        """Whether completions wait for the next `settle`."""
+        return bool(self._completions)
+
+    async def complete(self, job: Job, result: object, message: str) -> bool:
+        """The attempt did its work: the next `settle` writes it. False when the job is no longer ours."""
+        written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._completions.append(Completion({**_held(job), "result": Jsonb(result), "message": message}, written))
+        return await written
+
+    async def settle(self, types: Sequence[str], limit: int) -> list[Job]:
+        """Write completions and begin attempts of up to `limit` waiting jobs, in one transaction.
+
+        One commit for all of it is what a worker with much to do is as fast as.
+        """
+        async with self._turn:
+            together, self._completions = self._completions, []
+            claim = {"types": list(types), "limit": limit, "worker": self.worker, "lease": self.lease}
+            try:
+                found, rows = await self._in_one(together, claim)
+            except psycopg.DataError:
+                if not together:
+                    raise
+                await self._one_by_one(together, claim)
+                return []
+            except Exception as error:
+                for one in together:
+                    one.written.set_exception(error)
+                raise
+            for one, done in zip(together, found, strict=True):
+                one.written.set_result(done)
+            return [job_of(row) for row in rows]
+
+    async def _in_one(
+        self, together: Sequence[Completion], claim: dict[str, Any]
+    ) -> tuple[list[bool], list[tuple[Any, ...]]]:
+        connection = await self._connected()
+        with self._bounded(connection):
+            async with connection.transaction(), connection.pipeline():
+                asked = [await connection.execute(transitions.COMPLETE.encode(), one.values) for one in together]
+                claimed = None
+                if claim["limit"]:
+                    await connection.execute(transitions.IN_ORDER.encode())
+                    claimed = await connection.execute(transitions.CLAIM.encode(), claim)
+                found = [await cursor.fetchone() is not None for cursor in asked]
+                return found, await claimed.fetchall() if claimed else []
+
+    async def _one_by_one(self, together: Sequence[Completion], claim: dict[str, Any]) -> None:
+        """One of them cannot be stored: each alone, so that it takes no other with it."""
+        for one in together:
+            try:
+                [done], _ = await self._in_one([one], {**claim, "limit": 0})
+                one.written.set_result(done)
+            except Exception as error:  # noqa: BLE001 - the one that waits for it is told
+                one.written.set_exception(error)
 
     async def beat(self, jobs: Sequence[tuple[Job, float | None, str | None]]) -> dict[uuid.UUID, bool]:
         """Extend leases and write progress; each job still ours with whether it is to be cancelled."""
@@ -70,12 +128,6 @@ class LeaseStore:
             },
         )  # fmt: skip
         return {row[0]: row[1] for row in rows}
-
-    async def complete(self, job: Job, result: object, message: str) -> bool:
-        """The attempt did its work; False when the job is no longer ours."""
-        return bool(
-            await self._ask(transitions.COMPLETE, {**_held(job), "result": Jsonb(result), "message": message})
-        )
 
     async def fail(self, job: Job, error: JobError, transient: bool, backoff: tuple[float, float]) -> str | None:
         """The attempt failed: the state the job has now, None when it is no longer ours."""

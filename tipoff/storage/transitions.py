@@ -49,6 +49,13 @@ select id from new, told
 """
 """Many jobs of one type without a key wait."""
 
+IN_ORDER = """
+select set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true),
+  set_config('enable_seqscan', 'off', true)
+"""
+"""Before a claim, in its transaction: walk the index in its order. The planner, whose statistics lag behind a queue,
+would rather sort all that waits for every claim."""
+
 CLAIM = f"""
 with next as (
   select id from job_queue
