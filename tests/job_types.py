@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import Field
 
-from tipoff.errors import InputError, TransientUpstreamError
+from tipoff.errors import InputError, LeaseLostError, TransientUpstreamError
 from tipoff.jobs.types import DataPipelineParams, JobType, Params, Secret
 from tipoff.jobs.work import StepRun, Work
 
@@ -51,15 +51,26 @@ def sleep(work: Work) -> dict[str, Any]:
     return {"pid": os.getpid()}
 
 
+class Noted(Number):
+    """And a file in which to note the end."""
+
+    note: str = ""
+
+
 def late_write(work: Work) -> None:
-    """Sleeps, then writes row by row, so that a resumed process writes at once."""
-    end = time.monotonic() + work.params(Number).seconds
-    while time.monotonic() < end:
-        with work.pool.connection() as connection:
-            connection.execute(
-                "insert into effects (n, pid, attempt) values (1, %s, %s)", (os.getpid(), work.task.attempt)
-            )
-        time.sleep(0.02)
+    """Writes row by row, so that a resumed process writes at once; notes that it was refused."""
+    params = work.params(Noted)
+    end = time.monotonic() + params.seconds
+    try:
+        while time.monotonic() < end or work.task.attempt == 1:
+            with work.pool.connection() as connection:
+                connection.execute(
+                    "insert into effects (n, pid, attempt) values (1, %s, %s)", (os.getpid(), work.task.attempt)
+                )
+            time.sleep(0.02)
+    except LeaseLostError as error:
+        Path(params.note).write_text(str(error))
+        raise
 
 
 def deaf(work: Work) -> None:
@@ -240,7 +251,7 @@ def _type(name: str, run: Any, **changes: Any) -> JobType:
 
 TYPES = [
     _type("nothing", nothing), _type("effect", effect, max_attempts=50, backoff=(0.1, 1.0)), _type("sleep", sleep),
-    _type("late_write", late_write, max_attempts=5), _type("deaf", deaf), _type("c_call", c_call),
+    _type("late_write", late_write, max_attempts=5, params=Noted), _type("deaf", deaf), _type("c_call", c_call),
     _type("timeout", timeout, seconds=1.0), _type("greedy", greedy, megabytes=256),
     _type("creeping", creeping, megabytes=256), _type("forks", forks), _type("leaves", leaves), _type("loud", loud),
     _type("talkative", talkative, secrets=frozenset({Secret.DATABASE, Secret.SOURCE})),

@@ -23,6 +23,7 @@ from tests.jobs import (
     running,
     workers,
 )
+from tipoff.domain.job import Job
 from tipoff.errors import InputError
 from tipoff.storage.pool import Pool
 
@@ -190,37 +191,60 @@ def test_while_it_drains_it_finishes_and_renews(pool: Pool, application_dsn: str
         assert holder.process.wait(10) == 0
 
 
-def test_a_frozen_worker_is_fenced_off(effects: Pool, application_dsn: str, tmp_path: Path) -> None:
-    """SIGSTOP past the lease, another worker finishes the job, SIGCONT: a late write that is accepted."""
+def _holder(made: list[WorkerProcess], held: Job) -> WorkerProcess:
+    [one] = [one for one in made if (held.worker or "").split(":")[1] == str(one.pid)]
+    return one
+
+
+def test_a_frozen_handler_is_fenced_off(effects: Pool, application_dsn: str, tmp_path: Path) -> None:
+    """SIGSTOP past the lease, another worker finishes the job, SIGCONT: a late effect that is accepted.
+
+    The handler is resumed first and alone, so that nothing but the fence can stop it.
+    """
+    note = tmp_path / "refused"
     with workers(application_dsn, tmp_path, 2, "--no-schedules", "--concurrency", "1") as made:
-        job_id = enqueue(effects, "late_write", seconds=5)
-        held = running(effects, job_id)
-        [first] = [one for one in made if (held.worker or "").split(":")[1] == str(one.pid)]
+        job_id = enqueue(effects, "late_write", seconds=1, note=str(note))
+        first = _holder(made, running(effects, job_id))
         eventually(lambda: _order(effects), "it to write")
         frozen = first.family()
+        [handler] = [pid for pid in frozen if pid not in _guards(first)]
         first.signal(signal.SIGSTOP, children=True)
         done = ended(effects, job_id, 40)
         assert (done.status, done.attempt, done.token) == ("completed", 2, 2)
-        with effects.connection() as connection:
-            before = connection.execute(
-                "select count(*), clock_timestamp() from effects where attempt = 1"
-            ).fetchone()
+        before = _of_attempt(effects, 1)
+        os.kill(handler, signal.SIGCONT)
+        eventually(note.exists, "it to be refused", 10)
+        assert "no longer held by this attempt" in note.read_text()
         first.signal(signal.SIGCONT, children=True)
-        runners = [pid for pid in frozen if pid not in _guards(first)]
-        eventually(lambda: not any(alive(pid) for pid in runners), "the old attempt to end")
-        ended(effects, enqueue(effects, "nothing"))
-        with effects.connection() as connection:
-            after = connection.execute("select count(*) from effects where attempt = 1").fetchone()
-            late = connection.execute(
-                "select count(*) from effects where attempt = 1 and at > %s", (before[1],)
-            ).fetchone()  # type: ignore[index]
-        assert before is not None
-        assert after == (before[0],)
-        assert before[0] > 0
-        assert late == (0,)
-        now = job(effects, job_id)
-        assert (now.status, now.token, now.finished_at) == ("completed", 2, done.finished_at)
+        eventually(lambda: not alive(handler), "the old attempt to end")
         eventually(lambda: re.search(r"lease was lost|ended before its lease", first.output), "it to notice")
+        ended(effects, enqueue(effects, "nothing"))
+        assert before > 0
+        assert _of_attempt(effects, 1) == before
+        assert job(effects, job_id) == done
+
+
+def _of_attempt(pool: Pool, attempt: int) -> int:
+    with pool.connection() as connection:
+        row = connection.execute("select count(*) from effects where attempt = %s", (attempt,)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_a_frozen_workers_completion_is_refused(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
+    """A worker that wakes up with an old attempt's result in its hands and ends the new attempt with it."""
+    with workers(application_dsn, tmp_path, 2, "--no-schedules", "--concurrency", "1") as made:
+        job_id = enqueue(pool, "sleep", seconds=5)
+        first = _holder(made, running(pool, job_id, "sleeping"))
+        first.signal(signal.SIGSTOP)
+        eventually(lambda: job(pool, job_id).token == 2, "another attempt to begin", 30)
+        first.signal(signal.SIGCONT)
+        eventually(lambda: "another attempt's now: nothing was written" in first.output, "it to be refused", 5)
+        assert job(pool, job_id).status == "running"
+        done = ended(pool, job_id)
+        assert (done.status, done.attempt, done.token) == ("completed", 2, 2)
+        [second] = [one for one in made if one is not first]
+        assert done.result["pid"] in second.family()
 
 
 def test_a_job_that_kills_its_workers_ends_as_failed(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
