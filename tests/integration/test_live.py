@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 import random
+
+import pytest
 
 from tests.integration.test_ingest import bring
 from tests.simulated import simulate
 from tests.wire import payload, row
-from tipoff.domain.match import Match
+from tipoff.domain.match import KNOWABLE_AFTER, Match
 from tipoff.forecast.model import Model
 from tipoff.forecast.params import BUILT_IN
 from tipoff.forecast.state import state_after
 from tipoff.forecast.table import in_order
+from tipoff.pipeline.history import History
 from tipoff.pipeline.predict import predict
 from tipoff.pipeline.state import bring_up_to_date, replay
 from tipoff.pipeline.statistics import refresh_statistics
@@ -60,8 +64,9 @@ def arriving(matches: list[Match], rng: random.Random) -> list[tuple[dt.datetime
     return sorted(events, key=lambda event: event[0])
 
 
-def test_live_equals_the_replay_of_its_log(pool: Pool) -> None:
+def test_live_equals_the_replay_of_its_log(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     """2,000 results late, twice, out of order and corrected: numbers that depend on how they arrived."""
+    monkeypatch.setattr(stored, "PART", 70)
     activate(pool)
     matches = in_order(simulate(8)[0])
     assert len(matches) > 2000
@@ -80,7 +85,7 @@ def test_live_equals_the_replay_of_its_log(pool: Pool) -> None:
         live[now.last_arrival_id] = [dataclasses.astuple(d) for d in now.state.forecast(fixtures)]
     assert rebuilt == {True, False}
     with pool.connection() as connection:
-        log = stored.arrivals_after(connection, 0)
+        log = list(itertools.chain(*stored.arrivals_after(connection, 0)))
     assert len(log) > 2000
     checked = 0
     believed = {}
@@ -105,9 +110,38 @@ def test_replay_follows_the_log(pool: Pool) -> None:
     bring(pool, payload([wire_row(m) for m in matches], end))
     bring(pool, payload([wire_row(matches[3], teamAScore=0, teamBScore=0)], end + MINUTE))
     with pool.connection() as connection:
-        states = [state for _, state in replay(BUILT_IN, stored.arrivals_after(connection, 0))]
+        states = [state for _, state in replay(BUILT_IN, itertools.chain(*stored.arrivals_after(connection, 0)))]
     assert [states[0].matches, states[19].matches, states[20].matches] == [1, 20, 19]
     assert states[-1].to_bytes() == bring_up_to_date(pool, end).state.to_bytes()
+
+
+def test_a_history_stays_as_it_was(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training whose results change under its hands, or that reads a long history in one piece."""
+    monkeypatch.setattr(stored, "PART", 7)
+    matches = in_order(simulate(1)[0])[:40]
+    end = matches[-1].start + 60 * MINUTE
+    bring(pool, payload([wire_row(m) for m in matches[:30]], end))
+    later = (matches[-1].start + 5 * MINUTE).strftime("%Y-%m-%dT%H:%M:%SZ")
+    corrected = [
+        wire_row(matches[3], teamAScore=0, teamBScore=0), wire_row(matches[4], teamAScore=99),
+        wire_row(matches[5], startDate=later),
+    ]  # fmt: skip
+    bring(pool, payload(corrected, end + MINUTE))
+    history = History.known_at(pool, end + 40 * MINUTE)
+    with pool.connection() as connection:
+        believed = stored.results(connection)
+    assert history.recent() == believed
+    assert len(believed) == 29
+    bring(pool, payload([wire_row(matches[4], teamAScore=0, teamBScore=0)], end + 2 * MINUTE))
+    bring(pool, payload([wire_row(m) for m in matches[30:]], end + 3 * MINUTE))
+    assert history.recent() == believed
+    assert history.learned(BUILT_IN).to_bytes() == state_after(BUILT_IN, believed).to_bytes()
+    with pool.connection() as connection:
+        now = list(itertools.chain(*stored.results_in_parts(connection)))
+        assert now == stored.results(connection)
+    assert len(now) == 38
+    early = History.known_at(pool, matches[10].start + KNOWABLE_AFTER)
+    assert early.recent() == [m for m in now if m.start <= matches[10].start]
 
 
 def test_a_match_moved_to_a_later_start_is_not_learned_twice(pool: Pool) -> None:

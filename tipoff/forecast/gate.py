@@ -23,7 +23,7 @@ from tipoff.forecast.gaussian import GaussianFilter
 from tipoff.forecast.metrics import Scores, calibration_slope, score
 from tipoff.forecast.model import Model, fingerprint
 from tipoff.forecast.params import Params, params_from_dict
-from tipoff.forecast.state import state_after
+from tipoff.forecast.state import FilterState, state_after
 from tipoff.forecast.table import MatchTable, build_table, in_order
 
 DAYS = 14
@@ -72,9 +72,12 @@ class Verdict:
         return "; ".join(failed or [c.detail for c in self.checks if c.name.startswith("not worse")])
 
 
-def judge(challenger: Model, champion: Params | None, known: Sequence[Match]) -> Verdict:
+def judge(
+    challenger: Model, champion: Params | None, known: Sequence[Match], fresh: FilterState | None = None
+) -> Verdict:
     """Judge a challenger on `known` (final matches, those it was trained from); None: against the constant.
 
+    Where `known` is only the last part of what it has learned, `fresh` is what its parameters learn from everything.
     Never raises for a bad challenger: what is wrong with it is in the verdict.
     """
     known = in_order(known)
@@ -86,7 +89,7 @@ def judge(challenger: Model, champion: Params | None, known: Sequence[Match]) ->
     if not days:
         return Verdict([*checks, Check("data", False, "there are no results")], {}, None, None, 0)
     until = _date(challenger.fit.get("fitted_until"))
-    checks += [_data(challenger, known, until), _fresh(until, days[-1]), _state(challenger, known)]
+    checks += [_data(challenger, known, until), _fresh(until, days[-1]), _state(challenger, known, fresh)]
     first = max(days[-min(DAYS, len(days))], until + dt.timedelta(days=1)) if until else days[-1]
     table = build_table(known)
     begin = next((i for i, m in enumerate(known) if m.start.date() >= first), len(known))
@@ -156,9 +159,9 @@ def _fresh(until: dt.date | None, last: dt.date) -> Check:
     return Check("fresh", ok, f"fitted until {until}, results go to {last}; {STALE.days} days apart are allowed")
 
 
-def _state(challenger: Model, known: Sequence[Match]) -> Check:
+def _state(challenger: Model, known: Sequence[Match], fresh: FilterState | None) -> Check:
     """The state it comes with must be what its own parameters learn from these results."""
-    fresh = state_after(challenger.params, known)
+    fresh = fresh or state_after(challenger.params, known)
     if challenger.state.matches != fresh.matches:
         return Check("state", False, f"its state has learned {challenger.state.matches} of {fresh.matches} results")
     probes: list[Fixture] = list(known[-PROBES:])

@@ -6,7 +6,7 @@ import dataclasses
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -254,6 +254,14 @@ def state_after(params: Params, matches: Sequence[Match]) -> FilterState:
     """The state after all of `matches`, learned from nothing."""
     state = FilterState.fresh(params)
     state.learn(matches)
+    return state
+
+
+def state_after_parts(params: Params, parts: Iterable[Sequence[Match]]) -> FilterState:
+    """The same from matches that come in order part by part, so that no more than one part is in memory."""
+    state = FilterState.fresh(params)
+    for part in parts:
+        state.learn(part)
     return state
 
 

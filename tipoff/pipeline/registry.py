@@ -14,7 +14,8 @@ from tipoff.forecast.fit import Progress, quiet
 from tipoff.forecast.gate import Check, Verdict, judge
 from tipoff.forecast.importance import importance
 from tipoff.forecast.model import Model, read_model
-from tipoff.forecast.params import params_from_dict
+from tipoff.forecast.params import Params, params_from_dict
+from tipoff.forecast.state import FilterState
 from tipoff.forecast.table import build_table, in_order
 from tipoff.storage import models
 from tipoff.storage.artifacts import ArtifactStore
@@ -32,6 +33,8 @@ class Submitted:
 
 
 Landed = Callable[[Connection, Submitted], None]
+Learned = Callable[[Params], FilterState]
+"""what parameters learn from everything there is"""
 
 
 def unheard(_connection: Connection, _submitted: Submitted) -> None:
@@ -41,11 +44,13 @@ def unheard(_connection: Connection, _submitted: Submitted) -> None:
 def submit(
     pool: Pool, store: ArtifactStore, challenger: Model, known: Sequence[Match], now: dt.datetime,
     code_version: str, progress: Progress = quiet, performance_threshold: float = 0.0, landed: Landed = unheard,
+    learned: Learned | None = None,
 ) -> Submitted:  # fmt: skip
     """Store, judge against the champion; then register, write the verdict down and activate what passed, at once.
 
     The model judged is the one read back from the store. A champion that changed meanwhile is judged against
-    again. `landed` is called in the transaction that registers it. Raises ArtifactError when the store fails.
+    again. `landed` is called in the transaction that registers it; `learned` is needed where `known` is only the last
+    part of what the challenger has learned. Raises ArtifactError when the store fails.
     """
     files = challenger.files()
     store.put("state", files.blob)
@@ -56,7 +61,9 @@ def submit(
         with pool.connection() as connection:
             champion = models.active(connection)
         progress(0.3, "comparing with the champion")
-        verdict = _demanding(_judged(store, files.sha256, champion, known), challenger, performance_threshold)
+        verdict = _demanding(
+            _judged(store, files.sha256, champion, known, learned), challenger, performance_threshold
+        )
         if verdict.passed and worth is None:
             progress(0.6, "measuring what each part is worth")
             worth = importance_rows(challenger, known)
@@ -90,14 +97,15 @@ def read_stored(store: ArtifactStore, sha256: str) -> Model:
 
 
 def _judged(
-    store: ArtifactStore, sha256: str, champion: tuple[str, dict[str, Any]] | None, known: Sequence[Match]
-) -> Verdict:
+    store: ArtifactStore, sha256: str, champion: tuple[str, dict[str, Any]] | None, known: Sequence[Match],
+    learned: Learned | None,
+) -> Verdict:  # fmt: skip
     try:
         challenger = read_stored(store, sha256)
     except (ArtifactError, ModelFileError) as error:
         return Verdict([Check("readable", False, str(error))], {}, None, None, 0)
     rival = None if champion is None or champion[0] == sha256 else params_from_dict(champion[1]["params"])
-    return judge(challenger, rival, known)
+    return judge(challenger, rival, known, learned(challenger.params) if learned else None)
 
 
 def importance_rows(model: Model, known: Sequence[Match]) -> list[tuple[object, ...]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from tipoff.domain.match import Match, MatchStatus
 from tipoff.errors import ConflictError, InputError, ModelFileError
 from tipoff.forecast.params import Params, params_from_dict
-from tipoff.forecast.state import FilterState, state_after
+from tipoff.forecast.state import FilterState, state_after, state_after_parts
 from tipoff.forecast.table import in_order
 from tipoff.storage import matches, models
 from tipoff.storage.matches import Arrival
@@ -19,6 +19,8 @@ from tipoff.storage.pool import Pool
 
 NOTHING = "0" * 64
 """the fingerprint of an empty log"""
+ON_TOP = 50_000
+"""new results in a row that are learned on top; after more than that, everything is learned afresh"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,16 +61,20 @@ def _once(pool: Pool, now: dt.datetime) -> Live:
         sha256, document = active
         stored = models.load_state(connection, sha256)
         base = stored if stored is not None and stored.data_sha256 else None
-        arrivals = matches.arrivals_after(connection, base.last_arrival_id if base else 0)
         state = _stored_state(base)
-        fresh = _in_sequence(state, arrivals) if state is not None else None
+        fresh: list[Match] | None = [] if state is not None else None
+        before = last = base.last_arrival_id if base else 0
+        data = base.data_sha256 if base else NOTHING
+        for arrivals in matches.arrivals_after(connection, before):
+            last, data = arrivals[-1].arrival_id, chained(data, arrivals)
+            more = _in_sequence(state, arrivals) if state is not None and fresh is not None else None
+            fresh = None if more is None or fresh is None or len(fresh) > ON_TOP else [*fresh, *more]
         if state is not None and fresh is not None:
-            state.learn(fresh)
+            state.learn(in_order(fresh))
         else:
-            state = state_after(params_from_dict(document["params"]), matches.results(connection))
-        last = arrivals[-1].arrival_id if arrivals else (base.last_arrival_id if base else 0)
-        data = chained(base.data_sha256 if base else NOTHING, arrivals)
-    if arrivals or base is None:
+            params = params_from_dict(document["params"])
+            state = state_after_parts(params, matches.results_in_parts(connection))
+    if last != before or base is None:
         new = models.StoredState(0, last, data, state.to_bytes())
         with pool.connection() as connection:
             models.save_state(connection, sha256, stored, new, state.matches, now)
@@ -101,7 +107,7 @@ def _in_sequence(state: FilterState, arrivals: Sequence[Arrival]) -> list[Match]
     """The arrivals to learn on top of `state`; None when one is a correction or sorts earlier."""
     if not all(arrival.first and state.follows(arrival.match) for arrival in arrivals):
         return None
-    return in_order(a.match for a in arrivals if a.match.status is MatchStatus.FINAL)
+    return [a.match for a in arrivals if a.match.status is MatchStatus.FINAL]
 
 
 def replay(params: Params, arrivals: Iterable[Arrival]) -> Iterator[tuple[Arrival, FilterState]]:

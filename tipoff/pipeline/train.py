@@ -16,10 +16,10 @@ from tipoff.forecast.fit import Progress, never, quiet
 from tipoff.forecast.gaussian import GaussianFilter
 from tipoff.forecast.model import Model, fingerprint
 from tipoff.forecast.params import Params, params_from_dict
-from tipoff.forecast.state import state_after
 from tipoff.forecast.table import build_table
-from tipoff.pipeline.registry import Submitted, submit
-from tipoff.storage import matches, models
+from tipoff.pipeline.history import History
+from tipoff.pipeline.registry import Learned, Submitted, submit
+from tipoff.storage import models
 from tipoff.storage.artifacts import ArtifactStore
 from tipoff.storage.pool import Connection, Pool
 
@@ -59,29 +59,30 @@ def train(
     `landed` is called in the transaction that registers it.
     Raises InputError when there are not enough days, ArtifactError when the store fails.
     """
+    history = History.known_at(pool, now)
     with pool.connection() as connection:
-        known = [m for m in matches.results(connection) if m.knowable_at <= now]
         before = models.active(connection)
     start = params_from_dict(before[1]["params"]) if before else None
-    model = fit_and_measure(known, now, start, lambda share, message: progress(share * 0.8, message), recipe)
-    submitted = submit(
-        pool,
-        store,
-        model,
-        known,
-        now,
-        code_version,
-        lambda share, message: progress(0.8 + share * 0.2, message),
-        recipe.performance_threshold,
-        lambda connection, done: landed(connection, Trained(model, done)),
+    known = history.recent()
+    model = fit_and_measure(
+        known, history.learned, now, start, lambda share, message: progress(share * 0.8, message), recipe
     )
+    submitted = submit(
+        pool, store, model, known, now, code_version,
+        lambda share, message: progress(0.8 + share * 0.2, message), recipe.performance_threshold,
+        lambda connection, done: landed(connection, Trained(model, done)), history.learned,
+    )  # fmt: skip
     return Trained(model, submitted)
 
 
 def fit_and_measure(
-    known: list[Match], now: dt.datetime, start: Params | None, progress: Progress = quiet, recipe: Recipe = Recipe()
-) -> Model:
-    """A model from `known` final matches; its figures are walk-forward on days its fit has not seen."""
+    known: list[Match], learned: Learned, now: dt.datetime, start: Params | None, progress: Progress = quiet,
+    recipe: Recipe = Recipe(),
+) -> Model:  # fmt: skip
+    """A model from `known` final matches; its figures are walk-forward on days its fit has not seen.
+
+    Its state is what `learned` says its parameters learn from all there is.
+    """
     days = sorted({match.start.date() for match in known})
     if len(days) < 4:
         raise InputError(f"{len(days)} days of results are too few to train on: fetch at least 4")
@@ -101,6 +102,4 @@ def fit_and_measure(
             {"evaluations": f.evaluations, "converged": f.converged, "message": f.message} for f in model.fits_
         ],
     }
-    return Model(
-        model.params_, now.isoformat(), fit, fingerprint(fitted_on), measured, state_after(model.params_, known)
-    )
+    return Model(model.params_, now.isoformat(), fit, fingerprint(fitted_on), measured, learned(model.params_))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from tipoff.domain.match import Fixture, Match, MatchStatus
@@ -12,6 +12,8 @@ from tipoff.storage.pool import Connection
 
 COLUMNS = "external_id, start_at, player_a, player_b, team_a, team_b, stream, status, score_a, score_b"
 INGEST_LOCK = 7_204_020
+PART = 20_000
+"""rows that are read at a time where a history may be long"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -108,7 +110,47 @@ def results(connection: Connection) -> list[Match]:
     rows = connection.execute(
         f"select {COLUMNS} from matches where status = 'final' order by start_at, external_id collate \"C\""
     ).fetchall()
-    return [_match(row) for row in rows]
+    return _matches(rows)
+
+
+def results_in_parts(connection: Connection) -> Iterator[list[Match]]:
+    """As `results`, a part at a time; inside the caller's transaction."""
+    query = f"select {COLUMNS} from matches where status = 'final' order by start_at, external_id collate \"C\""
+    for rows in _parts(connection, query, {}):
+        yield _matches(rows)
+
+
+def results_as_of(
+    connection: Connection, arrival_id: int, until: dt.datetime, since: dt.datetime | None = None
+) -> Iterator[list[Match]]:
+    """Final matches as believed after that entry of the log, that began after `since` and not after `until`.
+
+    In order of (start, external id), a part at a time; whatever arrives meanwhile, the answer stays the same.
+    """
+    query = f"""
+        select {COLUMNS} from (
+          select distinct on (external_id) {COLUMNS} from match_arrivals where arrival_id <= %(last)s
+          order by external_id, arrival_id desc
+        ) as told
+        where status = 'final' and start_at <= %(until)s and (%(since)s::timestamptz is null or start_at > %(since)s)
+        order by start_at, external_id collate "C"
+    """
+    for rows in _parts(connection, query, {"last": arrival_id, "until": until, "since": since}):
+        yield _matches(rows)
+
+
+def _parts(connection: Connection, query: str, values: dict[str, Any]) -> Iterator[list[tuple[Any, ...]]]:
+    """Rows a part at a time, through a cursor of the server's."""
+    with connection.transaction(), connection.cursor(name="parts") as cursor:
+        cursor.execute(query.encode(), values)
+        while rows := cursor.fetchmany(PART):
+            yield rows
+
+
+def _matches(rows: Iterable[Sequence[Any]]) -> list[Match]:
+    """Matches that share the names they have in common, which takes a third of the memory."""
+    names: dict[Any, Any] = {}
+    return [_match([names.setdefault(v, v) if isinstance(v, str) else v for v in row]) for row in rows]
 
 
 def believed(connection: Connection) -> list[Match]:
@@ -129,18 +171,17 @@ def between(connection: Connection, one: str, other: str) -> list[Match]:
     return [_match(row) for row in rows]
 
 
-def arrivals_after(connection: Connection, arrival_id: int) -> list[Arrival]:
-    """The log after that entry, in order."""
-    rows = connection.execute(
-        f"""
+def arrivals_after(connection: Connection, arrival_id: int) -> Iterator[list[Arrival]]:
+    """The log after that entry, in order, a part at a time."""
+    query = f"""
         select arrival_id, observed_at, not exists (
           select 1 from match_arrivals e where e.external_id = a.external_id and e.arrival_id < a.arrival_id
         ), {COLUMNS}
-        from match_arrivals a where arrival_id > %s order by arrival_id
-        """.encode(),
-        (arrival_id,),
-    ).fetchall()
-    return [Arrival(int(row[0]), row[1], row[2], _match(row[3:])) for row in rows]
+        from match_arrivals a where arrival_id > %(after)s order by arrival_id
+    """
+    for rows in _parts(connection, query, {"after": arrival_id}):
+        told = _matches(row[3:] for row in rows)
+        yield [Arrival(int(row[0]), row[1], row[2], match) for row, match in zip(rows, told, strict=True)]
 
 
 def last_arrival_id(connection: Connection) -> int:

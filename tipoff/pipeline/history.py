@@ -1,0 +1,41 @@
+"""The results that were known at one moment, read again and again without holding a long history in memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+
+from tipoff.domain.match import KNOWABLE_AFTER, Match
+from tipoff.forecast.params import Params
+from tipoff.forecast.state import FilterState, state_after_parts
+from tipoff.storage import matches
+from tipoff.storage.pool import Pool
+
+RECENT = dt.timedelta(days=730)
+"""models are fitted, measured and compared on results no older than that; the filter learns from all"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class History:
+    """What `arrival_id`, an entry of the log, and everything before it say of matches that began by `until`."""
+
+    pool: Pool
+    arrival_id: int
+    until: dt.datetime
+
+    @classmethod
+    def known_at(cls, pool: Pool, now: dt.datetime) -> History:
+        """What has arrived by now and was knowable at `now`."""
+        with pool.connection() as connection:
+            return cls(pool, matches.last_arrival_id(connection), now - KNOWABLE_AFTER)
+
+    def recent(self) -> list[Match]:
+        """Final matches of the last `RECENT`, in order."""
+        with self.pool.connection() as connection:
+            parts = matches.results_as_of(connection, self.arrival_id, self.until, self.until - RECENT)
+            return [match for part in parts for match in part]
+
+    def learned(self, params: Params) -> FilterState:
+        """What these parameters learn from all of it."""
+        with self.pool.connection() as connection:
+            return state_after_parts(params, matches.results_as_of(connection, self.arrival_id, self.until))
