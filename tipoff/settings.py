@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     league_url: str | None = Field(
         default=None,
         validation_alias="TIPOFF_LEAGUE_URL",
-        description="Where the built-in league is being served already (source league).",
+        description="Address of the league's server instead of the usual one (a mirror, tipoff serve-league).",
     )
     league_label: str | None = Field(
         default=None,

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ import pytest
 
 from tests.jobs import JOBS, ended, enqueue, workers
 from tests.simulated import BEGIN
+from tipoff.clock import FixedClock
 from tipoff.league import schedule
+from tipoff.league.runner import league_server
+from tipoff.league.server import LeagueApp
 from tipoff.league.simulator import League
 from tipoff.pipeline.fetch import days_until, fetch
 from tipoff.pipeline.predict import predict
@@ -209,6 +213,45 @@ def test_history_and_predictions_count(
     assert "predictions" not in more
     assert "predictions" not in quiet
     assert len(quick["predictions"]) == len(loud["predictions"]) > 10
+
+
+def test_a_fresh_token_is_asked_for_when_told(
+    server: PrivatePostgres, template: str, now: str, tmp_path: Path
+) -> None:
+    """A token asked for at every turn, or never; one that a result or a log gives away."""
+    app = LeagueApp(League(), FixedClock(dt.datetime.fromisoformat(now)))
+    app.token = "s3cr3t-guest"
+    script, asked = tmp_path / "guest.py", tmp_path / "asked"
+    script.write_text(f"open({str(asked)!r}, 'a').write('x')\nprint({app.token!r})\n")
+    with (
+        fresh(server, template, "token") as (dsn, pool), league_server(app) as url,
+        workers(
+            dsn, tmp_path, 1, "--no-schedules", "--concurrency", "1", "--at", now, TIPOFF_SOURCE="h2h-2025",
+            TIPOFF_LEAGUE_URL=url, TIPOFF_SPACING="0", TIPOFF_H2H_2025_TOKEN=app.token,
+            TIPOFF_H2H_2025_TOKEN_COMMAND=f"{sys.executable} {script}",
+        ) as [worker],
+    ):  # fmt: skip
+        plain = ended(pool, enqueue(pool, "quick_data_refresh"), 60)
+        assert (plain.status, plain.result["token"], asked.exists()) == ("completed", {"refreshed": False}, False)
+        told = ended(pool, enqueue(pool, "quick_data_refresh", refresh_token=True), 60)
+        assert (told.status, told.result["token"], asked.read_text()) == ("completed", {"refreshed": True}, "x")
+        whole = ended(pool, enqueue(pool, "data_pipeline", history_days=3, refresh_token=True), 60)
+        assert (whole.status, whole.result["ingest"]["new"] > 100, asked.read_text()) == ("completed", True, "xx")
+        script.write_text("raise SystemExit(3)")
+        failed = ended(pool, enqueue(pool, "data_pipeline", history_days=3, refresh_token=True), 60)
+        assert failed.error is not None
+        assert (failed.error["kind"], "step token failed" in failed.error["message"]) == (
+            "terminal_upstream_error",
+            True,
+        )
+        with pool.connection() as connection:
+            steps = [(s.step, s.status.value) for s in JOBS.steps(connection, failed.id)]
+            told_of = connection.execute(
+                "select string_agg(j::text, '') || (select string_agg(s::text, '') from pipeline_jobs s) "
+                "|| (select coalesce(string_agg(l::text, ''), '') from job_logs l) from job_queue j"
+            ).fetchone()
+        assert steps[:2] == [("token", "failed"), ("fetch", "cancelled")]
+        assert app.token not in f"{told_of}{worker.output}"
 
 
 def test_a_step_that_fails_says_what_was_kept(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import threading
 import uuid
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.jobs import JOBS, enqueue, job
 from tipoff.domain.job import JobStatus
 from tipoff.errors import InputError, TipoffError
 from tipoff.jobs import schedule
-from tipoff.storage import jobs, outbox, transitions
+from tipoff.storage import jobs, outbox, schedules, transitions
 from tipoff.storage.pool import Connection, Pool, open_pool
 
 
@@ -54,6 +56,49 @@ def test_an_enqueue_belongs_to_its_transaction(pool: Pool) -> None:
         raise RuntimeError
     with pool.connection() as connection:
         assert JOBS.listed(connection) == []
+
+
+def _claimed(connection: Connection, limit: int) -> list[uuid.UUID]:
+    rows = connection.execute(
+        transitions.CLAIM.encode(), {"types": ["nothing"], "limit": limit, "worker": "w", "lease": 1000}
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def test_nobody_waits_for_ever(pool: Pool) -> None:
+    """Important jobs that come faster than they are done, and one that is not important behind them.
+
+    The times are in the past, three important ones a minute, of which two are done.
+    """
+    with pool.connection() as connection:
+        begun = schedules.now(connection) - dt.timedelta(hours=2)
+        patient = JOBS.enqueue(connection, "nothing", run_after=begun, priority=0).id
+        minute = 0
+        done: list[uuid.UUID] = []
+        while patient not in done:
+            assert minute < 12, "it has not had its turn"
+            for _ in range(3):
+                JOBS.enqueue(
+                    connection, "nothing", run_after=begun + dt.timedelta(minutes=minute, seconds=30), priority=5
+                )
+            done += _claimed(connection, 2)
+            minute += 1
+    assert minute >= 5
+
+
+def test_a_failed_attempt_keeps_its_place(pool: Pool) -> None:
+    """One that failed for a passing reason and waits again behind everybody who came later."""
+    with pool.connection() as connection:
+        first = JOBS.enqueue(connection, "nothing").id
+        JOBS.enqueue_many(connection, "nothing", [{}] * 5)
+        assert _claimed(connection, 1) == [first]
+        error = {"kind": "x", "message": "y", "where": "z"}
+        connection.execute(
+            transitions.FAIL.encode(),
+            {"id": first, "token": 1, "error": Jsonb(error), "transient": True, "message": "", "backoff": 0.0,
+             "backoff_cap": 0.0},
+        )  # fmt: skip
+        assert _claimed(connection, 1) == [first]
 
 
 @pytest.mark.parametrize(

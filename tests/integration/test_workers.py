@@ -23,8 +23,12 @@ from tests.jobs import (
     running,
     workers,
 )
+from tipoff.cli.worker import working
 from tipoff.domain.job import Job
 from tipoff.errors import InputError
+from tipoff.jobs.slot import Deployment
+from tipoff.settings import Settings
+from tipoff.storage.lease import LeaseStore
 from tipoff.storage.pool import Pool
 
 
@@ -82,6 +86,22 @@ def test_what_the_database_cannot_hold_harms_nobody(pool: Pool, worker: WorkerPr
         ("completed", 1)
     }
     assert worker.process.poll() is None
+
+
+def test_a_worker_that_cannot_go_on_ends_and_says_so(
+    pool: Pool, application_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug in the renewing of leases, after which jobs are claimed, lost and claimed again for ever."""
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(LeaseStore, "beat", broken)
+    told = Deployment(application_dsn, application_dsn, Settings(TIPOFF_HOME=tmp_path))  # type: ignore[call-arg]
+    job_id = enqueue(pool, "sleep", seconds=60)
+    with pytest.raises(RuntimeError, match="a bug"), working(told, JOBS.types, 1, schedules=False):
+        ended(pool, job_id, 30)
+    assert (job(pool, job_id).status, job(pool, job_id).attempt) == ("pending", 0)
 
 
 def test_output_is_kept_bounded_and_without_secrets(pool: Pool, application_dsn: str, tmp_path: Path) -> None:

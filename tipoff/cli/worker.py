@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextlib
 import signal
@@ -72,7 +73,7 @@ def working(
     told: Deployment, known: dict[str, JobType], concurrency: int, *, schedules: bool, grace: float = 2.0,
     only: Sequence[str] | None = None, report: Report = lambda _: None,
 ) -> Iterator[None]:  # fmt: skip
-    """A worker in a thread of this process while the block runs; a failure of it is raised at the end."""
+    """A worker in a thread of this process while the block runs; its failure interrupts the block and is raised."""
     ready = threading.Event()
     made: list[tuple[Worker, asyncio.AbstractEventLoop]] = []
     failures: list[BaseException] = []
@@ -90,6 +91,7 @@ def working(
             asyncio.run(run())
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
             failures.append(error)
+            _thread.interrupt_main()
         finally:
             ready.set()
 

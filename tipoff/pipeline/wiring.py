@@ -46,10 +46,13 @@ def source_and_clock(settings: Settings, at: dt.datetime | None = None) -> Itera
             name = settings.league_label or f"league:{settings.seed}"
             yield from _closing(H2H2026Source(url, clock, Manners(spacing=0), label=name), clock)
     elif settings.source == "h2h-2026":
-        yield from _closing(H2H2026Source(H2H_2026, clock, Manners(spacing=settings.spacing)), clock)
+        yield from _closing(
+            H2H2026Source(settings.league_url or H2H_2026, clock, Manners(spacing=settings.spacing)), clock
+        )
     elif settings.source == "h2h-2025":
         tokens = TokenProvider(settings.token, settings.token_command)
-        yield from _closing(H2H2025Source(H2H_2025, tokens, clock, Manners(spacing=settings.spacing)), clock)
+        url = settings.league_url or H2H_2025
+        yield from _closing(H2H2025Source(url, tokens, clock, Manners(spacing=settings.spacing)), clock)
     else:
         raise InputError(f"TIPOFF_SOURCE is {settings.source!r}; it is h2h-2026, h2h-2025, league or recorded:PATH")
 

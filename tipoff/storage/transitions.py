@@ -97,8 +97,7 @@ update job_queue set
   message = case s.next when 'pending' then 'attempt ' || attempt || ' failed, will try again' else %(message)s end,
   started_at = case when s.next = 'pending' then null else started_at end,
   finished_at = case when s.next = 'pending' then null else clock_timestamp() end,
-  run_after = case when s.next = 'pending' then s.at else run_after end,
-  rank = case when s.next = 'pending' then {RANK.format(run_after="s.at", priority="priority")} else rank end
+  run_after = case when s.next = 'pending' then s.at else run_after end
 from (
   select id as sid, case when cancel_requested_at is not null then 'cancelled'
       when %(transient)s and attempt < max_attempts then 'pending' else 'failed' end as next,
@@ -109,7 +108,8 @@ from (
 where id = s.sid and {HELD}
 returning status, pg_notify('{CHANNEL}', case when s.next = 'pending' then type else 'done ' || id end)
 """
-"""The attempt failed: for good, or to be tried again after a growing, jittered wait; cancelled if that was asked."""
+"""The attempt failed: for good, or to be tried again after a growing, jittered wait, with its old place in the queue;
+cancelled if that was asked."""
 
 CANCELLED = f"""
 update job_queue set status = 'cancelled', message = 'cancelled', finished_at = clock_timestamp(), worker = null,
