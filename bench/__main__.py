@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.data import real, simulated
-from bench.readme import write_figures
+from bench.pipeline import pipeline
+from bench.queues import queues
+from bench.readme import RESULTS, write_figures
 from bench.replay import measure
 from tipoff.backtest.report import report
 from tipoff.backtest.run import Window, run_backtest
@@ -19,7 +21,6 @@ from tipoff.domain.match import Match
 from tipoff.forecast.baselines import ladder
 from tipoff.forecast.gaussian import GaussianFilter
 
-RESULTS = Path(__file__).parent / "results.json"
 WINDOW = Window(dt.date(2026, 7, 5), dt.date(2026, 7, 6), dt.date(2026, 8, 5))
 
 
@@ -56,11 +57,21 @@ def main() -> None:
         "ingest": alone("ingest"),
         "sealing": alone("sealing"),
         "gate": alone("gate"),
+        "queues": queues(),
+        "pipeline": pipeline(),
         "cost": [alone("cost", str(count)) for count in (1_000, 10_000, 100_000)],
     }
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    write_figures(results)
-    print(json.dumps({key: results[key] for key in ("replay", "fit", "ingest", "sealing", "gate", "cost")}, indent=1))
+    write_figures()
+    print(
+        json.dumps(
+            {
+                key: results[key]
+                for key in ("replay", "fit", "ingest", "sealing", "gate", "queues", "pipeline", "cost")
+            },
+            indent=1,
+        )
+    )
 
 
 def _processor() -> str:

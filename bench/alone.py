@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from bench.data import RECORDED, real, simulated
 from bench.ledger import gate, sealing
+from bench.postgres import fresh_postgres
 from bench.replay import learn
 from tipoff.forecast.fit import fit_params
 from tipoff.forecast.params import BUILT_IN
@@ -19,8 +20,6 @@ from tipoff.forecast.state import empty_arrays
 from tipoff.forecast.table import build_table
 from tipoff.ingest.ingest import ingest_pending
 from tipoff.storage import payloads
-from tipoff.storage.embedded import PrivatePostgres
-from tipoff.storage.migrations import migrate
 from tipoff.storage.pool import open_pool
 from tipoff.upstream.recorded import RecordedSource
 
@@ -53,21 +52,13 @@ def ingest() -> dict[str, Any]:
     if not RECORDED.is_dir():
         return {}
     source = RecordedSource(RECORDED)
-    with tempfile.TemporaryDirectory() as home:
-        Path(home).chmod(0o755)
-        postgres = PrivatePostgres(Path(home))
-        pool = open_pool(postgres.start())
-        try:
-            migrate(pool)
-            started = time.perf_counter()
-            for day in source.days:
-                with pool.connection() as connection:
-                    payloads.keep(connection, source.fetch_day(day))
-            report = ingest_pending(pool, source.end)
-            taken = time.perf_counter() - started
-        finally:
-            pool.close()
-            postgres.reset()
+    with fresh_postgres() as postgres, contextlib.closing(open_pool(postgres.application_dsn)) as pool:
+        started = time.perf_counter()
+        for day in source.days:
+            with pool.connection() as connection:
+                payloads.keep(connection, source.fetch_day(day))
+        report = ingest_pending(pool, source.end)
+        taken = time.perf_counter() - started
     return {"rows": report.matches, "seconds": taken, "rows_a_second": report.matches / taken}
 
 

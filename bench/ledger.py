@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import hashlib
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from bench.data import real, simulated
+from bench.postgres import fresh_postgres
 from tipoff.domain.match import Fixture, Match
 from tipoff.forecast.gate import judge
 from tipoff.forecast.gaussian import GaussianFilter
@@ -22,8 +23,6 @@ from tipoff.forecast.table import build_table
 from tipoff.ledger.chain import verify
 from tipoff.ledger.seal import Knowledge, seal_body
 from tipoff.storage import fixtures, ledger, matches
-from tipoff.storage.embedded import PrivatePostgres
-from tipoff.storage.migrations import migrate
 from tipoff.storage.pool import Connection, open_pool
 
 SEALED = 100_000
@@ -41,19 +40,12 @@ def seconds(work: Callable[[], Any]) -> float:
 
 def sealing() -> dict[str, Any]:
     """Rows a second through the database's guarded function, and verified; floors: plain inserts, bare hashing."""
-    with tempfile.TemporaryDirectory(prefix="tipoff-bench-") as home:
-        Path(home).chmod(0o755)
-        postgres = PrivatePostgres(Path(home))
-        try:
-            with contextlib.closing(open_pool(postgres.start())) as owners:
-                migrate(owners)
-                with owners.connection() as connection:
-                    connection.execute("create table plain (seq bigint primary key, content text)")
-                    connection.execute("grant insert on plain to tipoff_app")
-            with contextlib.closing(open_pool(postgres.application_dsn)) as pool, pool.connection() as connection:
-                return _sealed(connection)
-        finally:
-            postgres.reset()
+    with fresh_postgres() as postgres:
+        with psycopg.connect(postgres.dsn, autocommit=True) as owner:
+            owner.execute("create table plain (seq bigint primary key, content text)")
+            owner.execute("grant insert on plain to tipoff_app")
+        with contextlib.closing(open_pool(postgres.application_dsn)) as pool, pool.connection() as connection:
+            return _sealed(connection)
 
 
 def _sealed(connection: Connection) -> dict[str, Any]:

@@ -1,11 +1,13 @@
-"""The README's figures, between two marks, from bench/results.json."""
+"""The README's figures, between two marks, from bench/results.json and bench/chaos.json."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 README = Path(__file__).resolve().parents[1] / "README.md"
+RESULTS, CHAOS = README.parent / "bench" / "results.json", README.parent / "bench" / "chaos.json"
 BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
 
 
@@ -46,8 +48,56 @@ def figures(results: dict[str, Any]) -> str:
         f"judges a challenger on {gate['matches']:,} matches in {gate['seconds']:.1f} s (one walk over them: "
         f"{gate['one_walk_seconds']:.2f} s).",
     ]
+    parts += ["", *_jobs(results["queues"])]
+    if results["pipeline"]:
+        parts += ["", _pipeline(results["pipeline"])]
+    parts += ["", _chaos(json.loads(CHAOS.read_text()))]
     parts += ["", f"Measured at commit `{results['commit'][:12]}`; everything is in `bench/results.json`."]
     return "\n".join(parts)
+
+
+def _jobs(queues: dict[str, Any]) -> list[str]:
+    names = {"tipoff": "Tipoff", "pgqueuer": "PgQueuer (asyncpg)", "procrastinate": "procrastinate"}
+    return [
+        f"Jobs beside two libraries: the same body, Postgres and run, {queues['concurrency']} at a time in one worker. "
+        "Tipoff runs each in a process of its own below a guard that can end it, the others run it in the worker:",
+        "",
+        "| queue | added to begun, idle, p50 / p95 | no-op jobs a second | worker killed to begun again, p50 / max "
+        "| queries a second of an idle worker |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {name} | {q['pick_up_p50_ms']:.1f} / {q['pick_up_p95_ms']:.1f} ms | {q['jobs_a_second']:,.0f} "
+            f"| {q['recovery_p50_s']:.1f} / {q['recovery_max_s']:.1f} s | {q['idle_queries_a_second']:.1f} |"
+            for key, name in names.items() for q in [queues[key]]
+        ),
+    ]  # fmt: skip
+
+
+def _pipeline(pipeline: dict[str, Any]) -> str:
+    said = {
+        "thirty_days": "The full pipeline with training on the last 30 recorded days",
+        "everything": "on all {days} days",
+        "years": "on copies of them over {days:,} days",
+    }
+    parts = [
+        f"{words.format(**p)} ({p['results']:,} results): {p['queries']} queries, {p['peak_mb']} MB at most, "
+        f"{p['seconds']:.0f} s"
+        for key, words in said.items() for p in [pipeline[key]]
+    ]  # fmt: skip
+    return "; ".join(parts) + "."
+
+
+def _chaos(chaos: dict[str, Any]) -> str:
+    kills, outages, ticks = chaos["kills"], chaos["outages"], chaos["schedules"]
+    return (
+        f"`make chaos` (commits in `bench/chaos.json`): {kills['jobs']:,} jobs, {sum(kills['kills'].values())} kills "
+        f"(-9) of workers and their processes: {kills['lost']} lost, {kills['doubled']} effects doubled, running "
+        f"elsewhere after {kills['recovery_p50']:.1f} s (p95 {kills['recovery_p95']:.1f} s). Postgres killed (-9) "
+        f"{outages['kills']} times under load and away for {outages['seconds_stopped']} s: {outages['lost']} of "
+        f"{outages['acknowledged']} acknowledged jobs lost, no worker started again. {ticks['workers']} workers, "
+        f"{ticks['killed']} of them killed, {ticks['ticks']} ticks of a one-second schedule: {ticks['enqueued']} "
+        f"enqueued once, {ticks['skipped']} skipped and {ticks['missed']} missed, each accounted for."
+    )
 
 
 def _quality(backtest: dict[str, Any]) -> str:
@@ -71,9 +121,14 @@ def _quality(backtest: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write_figures(results: dict[str, Any]) -> None:
+def write_figures() -> None:
     """Replace what stands between the marks."""
+    results = json.loads(RESULTS.read_text())
     text = README.read_text()
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     README.write_text(f"{before}{BEGIN}\n{figures(results)}\n{END}{after}")
+
+
+if __name__ == "__main__":
+    write_figures()

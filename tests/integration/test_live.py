@@ -127,8 +127,8 @@ def test_a_history_stays_as_it_was(pool: Pool, monkeypatch: pytest.MonkeyPatch) 
         wire_row(matches[5], startDate=later),
     ]  # fmt: skip
     bring(pool, payload(corrected, end + MINUTE))
-    history = History.known_at(pool, end + 40 * MINUTE)
     with pool.connection() as connection:
+        history = History.known_at(pool, connection, end + 40 * MINUTE)
         believed = stored.results(connection)
     assert history.recent() == believed
     assert len(believed) == 29
@@ -139,8 +139,8 @@ def test_a_history_stays_as_it_was(pool: Pool, monkeypatch: pytest.MonkeyPatch) 
     with pool.connection() as connection:
         now = list(itertools.chain(*stored.results_in_parts(connection)))
         assert now == stored.results(connection)
+        early = History.known_at(pool, connection, matches[10].start + KNOWABLE_AFTER)
     assert len(now) == 38
-    early = History.known_at(pool, matches[10].start + KNOWABLE_AFTER)
     assert early.recent() == [m for m in now if m.start <= matches[10].start]
 
 

@@ -9,7 +9,7 @@ from tipoff.domain.match import KNOWABLE_AFTER, Match
 from tipoff.forecast.params import Params
 from tipoff.forecast.state import FilterState, state_after_parts
 from tipoff.storage import matches
-from tipoff.storage.pool import Pool
+from tipoff.storage.pool import Connection, Pool
 
 RECENT = dt.timedelta(days=730)
 """models are fitted, measured and compared on results no older than that; the filter learns from all"""
@@ -24,10 +24,9 @@ class History:
     until: dt.datetime
 
     @classmethod
-    def known_at(cls, pool: Pool, now: dt.datetime) -> History:
-        """What has arrived by now and was knowable at `now`."""
-        with pool.connection() as connection:
-            return cls(pool, matches.last_arrival_id(connection), now - KNOWABLE_AFTER)
+    def known_at(cls, pool: Pool, connection: Connection, now: dt.datetime) -> History:
+        """What has arrived by now, as `connection` sees it, and was knowable at `now`."""
+        return cls(pool, matches.last_arrival_id(connection), now - KNOWABLE_AFTER)
 
     def recent(self) -> list[Match]:
         """Final matches of the last `RECENT`, in order."""

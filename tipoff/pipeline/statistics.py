@@ -12,7 +12,8 @@ from tipoff.storage.pool import Pool
 def refresh_statistics(pool: Pool, now: dt.datetime) -> int:
     """Recompute every career; returns how many players have one."""
     with pool.connection() as connection:
-        forecasting = models.active(connection) is not None
-    strengths = bring_up_to_date(pool, now).state.strengths() if forecasting else []
+        if models.active(connection) is None:
+            return stats.refresh(connection, now, [])
+    strengths = bring_up_to_date(pool, now).state.strengths()
     with pool.connection() as connection:
         return stats.refresh(connection, now, strengths)

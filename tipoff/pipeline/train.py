@@ -59,8 +59,8 @@ def train(
     `landed` is called in the transaction that registers it.
     Raises InputError when there are not enough days, ArtifactError when the store fails.
     """
-    history = History.known_at(pool, now)
     with pool.connection() as connection:
+        history = History.known_at(pool, connection, now)
         before = models.active(connection)
     start = params_from_dict(before[1]["params"]) if before else None
     known = history.recent()

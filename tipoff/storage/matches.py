@@ -140,11 +140,13 @@ def results_as_of(
 
 
 def _parts(connection: Connection, query: str, values: dict[str, Any]) -> Iterator[list[tuple[Any, ...]]]:
-    """Rows a part at a time, through a cursor of the server's."""
-    with connection.transaction(), connection.cursor(name="parts") as cursor:
+    """Rows a part at a time, through a cursor of the server's in the caller's transaction."""
+    with connection.cursor(name="parts") as cursor:
         cursor.execute(query.encode(), values)
         while rows := cursor.fetchmany(PART):
             yield rows
+            if len(rows) < PART:
+                break
 
 
 def _matches(rows: Iterable[Sequence[Any]]) -> list[Match]:

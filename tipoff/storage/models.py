@@ -133,10 +133,11 @@ def active(connection: Connection) -> tuple[str, dict[str, Any]] | None:
 def keep_importance(connection: Connection, sha256: str, rows: Sequence[tuple[object, ...]]) -> None:
     """Rows of (group, matches, then mean, low, high of log loss, margin MAE, total MAE)."""
     connection.execute("delete from feature_importance where model_sha256 = %s", (sha256,))
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into feature_importance values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            [(sha256, *row) for row in rows],
+    if rows:
+        one = f"({', '.join(['%s'] * (1 + len(rows[0])))})"
+        connection.execute(
+            f"insert into feature_importance values {', '.join([one] * len(rows))}".encode(),
+            [value for row in rows for value in (sha256, *row)],
         )
 
 

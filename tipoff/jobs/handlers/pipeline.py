@@ -14,7 +14,6 @@ from tipoff.jobs.types import DataPipelineParams, ModelTrainingParams, QuickData
 from tipoff.jobs.work import StepRun, Work
 from tipoff.pipeline.fetch import days_until, keep_days
 from tipoff.pipeline.statistics import refresh_statistics
-from tipoff.storage import payloads
 from tipoff.storage.pool import Connection
 from tipoff.upstream.h2h2025 import H2H2025Source
 
@@ -89,10 +88,8 @@ def _fetch(work: Work, step: StepRun, days: int) -> dict[str, Any]:
 
 
 def _ingest(work: Work, step: StepRun) -> dict[str, Any]:
-    with work.pool.connection() as connection:
-        waiting = len(payloads.pending(connection))
     report = ingest_pending(work.pool, work.now, step.progress)
-    step.rows_in, step.rows_out = waiting, report.new + report.changed
+    step.rows_in, step.rows_out = report.payloads, report.new + report.changed
     return dataclasses.asdict(report)
 
 
