@@ -59,7 +59,7 @@ def figures(results: dict[str, Any]) -> str:
 def _jobs(queues: dict[str, Any]) -> list[str]:
     names = {"tipoff": "Tipoff", "pgqueuer": "PgQueuer (asyncpg)", "procrastinate": "procrastinate"}
     return [
-        f"Jobs beside two libraries: the same body, Postgres and run, {queues['concurrency']} at a time in one worker. "
+        f"Jobs beside two libraries: same body, Postgres and run, {queues['concurrency']} at a time in one worker. "
         "Tipoff runs each in a process of its own below a guard that can end it, the others run it in the worker:",
         "",
         "| queue | added to begun, idle, p50 / p95 | no-op jobs a second | worker killed to begun again, p50 / max "
