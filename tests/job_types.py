@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import Field
 
 from tipoff.errors import InputError, LeaseLostError, TransientUpstreamError
-from tipoff.jobs.types import DataPipelineParams, JobType, Params, Secret
+from tipoff.jobs.types import DataPipelineParams, JobType, ModelTrainingParams, Params, Secret
 from tipoff.jobs.work import StepRun, Work
 
 
@@ -238,6 +238,21 @@ def _dying(run: StepRun, do: Any) -> dict[str, Any]:
     return {}
 
 
+def slow_training(work: Work) -> dict[str, Any]:
+    """A training whose every look at the likelihood takes long, so that the search cannot come to its end."""
+    from tipoff.forecast.kernels import walk
+    from tipoff.jobs.handlers.training import model_training
+
+    plain = walk.log_likelihood
+
+    def slow(*arguments: Any) -> Any:
+        time.sleep(0.25)
+        return plain(*arguments)
+
+    walk.log_likelihood = slow
+    return model_training(work)
+
+
 def environment(work: Work) -> dict[str, Any]:
     """Says which secrets it was given."""
     asked = ("TIPOFF_H2H_2025_TOKEN", "DATABASE_URL", "SUPABASE_SERVICE_ROLE_KEY")
@@ -261,6 +276,8 @@ TYPES = [
     _type("passing", passing, backoff=(0.05, 0.2)), _type("wrong", wrong), _type("broken", broken),
     _type("kills_worker", kills_worker, max_attempts=2), _type("only_one", sleep, single=True),
     _type("environment", environment),
+    _type("slow_training", slow_training, params=ModelTrainingParams, secrets=frozenset(Secret), megabytes=1024,
+          seconds=24.0),
     _type("killed_pipeline", killed_pipeline, params=Killed, secrets=frozenset(Secret), megabytes=1024, seconds=250.0,
           backoff=(0.05, 0.1)),
     _type("environment_with_source", environment, secrets=frozenset({Secret.DATABASE, Secret.SOURCE})),

@@ -7,14 +7,16 @@ import datetime as dt
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 
-from tests.jobs import JOBS, ended, enqueue, workers
+from tests.jobs import JOBS, ended, enqueue, eventually, job, workers
 from tests.simulated import BEGIN
 from tipoff.clock import FixedClock
 from tipoff.league import schedule
@@ -195,6 +197,54 @@ def test_every_parameter_of_a_training_counts(
     assert len(set(values)) == 3
     assert not high["activated"]
     assert "90.0% were demanded" in high["reason"]
+
+
+def test_a_training_fits_into_its_time(
+    server: PrivatePostgres, template: str, recording: Path, now: str, tmp_path: Path
+) -> None:
+    """A training that has found a good model and is ended by its time limit."""
+    with fresh(server, template, "hurried") as (dsn, pool):
+        run(dsn, pool, tmp_path, recording, now, "data_pipeline", history_days=DAYS)
+        made = run(dsn, pool, tmp_path, recording, now, "slow_training")
+    assert [search["message"] for search in made["fit"]["searches"]] == ["out of time", "out of time"]
+    assert made["fit"]["searches"][0]["evaluations"] > 10
+    assert made["activated"], made["reason"]
+
+
+def test_cancelled_within_a_step_and_tried_again(
+    server: PrivatePostgres, template: str, recording: Path, now: str, tmp_path: Path
+) -> None:
+    """A pipeline that runs on after a cancel, calls a step running for ever, or begins anew when tried again."""
+    with (
+        fresh(server, template, "cancelled") as (dsn, pool),
+        workers(
+            dsn, tmp_path, 1, "--no-schedules", "--concurrency", "1", "--at", now,
+            TIPOFF_SOURCE=f"recorded:{recording}",
+        ) as [worker],
+    ):  # fmt: skip
+        job_id = enqueue(pool, "data_pipeline", history_days=DAYS, train_model=True)
+        eventually(lambda: "fitting" in job(pool, job_id).message, "the training to run", 60)
+        [guard] = psutil.Process(worker.pid).children()
+        [runner] = guard.children()
+        asked = time.monotonic()
+        with pool.connection() as connection:
+            JOBS.cancel(connection, job_id)
+        done = ended(pool, job_id)
+        assert time.monotonic() - asked < 2.0
+        assert (done.status, done.error, runner.is_running()) == ("cancelled", None, False)
+        with pool.connection() as connection:
+            steps = {s.step: s.status.value for s in JOBS.steps(connection, job_id)}
+            assert steps == {
+                "fetch": "completed", "ingest": "completed", "statistics": "completed", "train": "cancelled",
+                "predict": "cancelled", "grade": "cancelled",
+            }  # fmt: skip
+            JOBS.retry(connection, job_id)
+        again = ended(pool, job_id, 120)
+        assert (again.status, again.error) == ("completed", None)
+        with pool.connection() as connection:
+            seen = {s.step: s for s in JOBS.steps(connection, job_id)}
+        assert done.finished_at is not None
+        assert seen["statistics"].finished_at < done.finished_at < seen["train"].started_at  # type: ignore[operator]
 
 
 def test_history_and_predictions_count(

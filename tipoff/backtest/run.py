@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from tipoff.domain.match import Match
+from tipoff.domain.progress import Progress, quiet
 from tipoff.errors import InputError, LeakError
 from tipoff.forecast.bootstrap import Estimate, day_block_mean
-from tipoff.forecast.fit import Progress, quiet
 from tipoff.forecast.forecaster import Forecaster, Forecasts
 from tipoff.forecast.metrics import CalibrationBin, Scores, calibration_bins, calibration_slope, ece, score
 from tipoff.forecast.table import MatchTable, build_table, in_order, minutes

@@ -2,51 +2,58 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from typing import Any
 
 import psycopg
 import typer
 
-from tipoff.cli import backtest, db, demo, insight, jobs, league, live, models, odds, record, up, worker
 from tipoff.errors import TipoffError
 
-app = typer.Typer(
-    name="tipoff",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    help="Honest, calibrated forecasts for NBA 2K eSports matches.\n\n"
-    "Start with [bold]tipoff demo[/bold]: a simulated league, forecasts for its next matches, and a "
-    "measurement of how good they are. For the real league: [bold]tipoff fetch[/bold], then "
-    "[bold]tipoff train[/bold], then [bold]tipoff predict[/bold]; or [bold]tipoff up[/bold] for all of it, "
-    "continuously.",
-)
-app.command()(demo.demo)
-app.command()(up.up)
-app.command()(live.fetch)
-app.command()(live.train)
-app.command()(live.predict)
-app.command()(backtest.backtest)
-app.command(name="serve-league")(league.serve_league)
-app.command()(record.record)
-app.command()(insight.why)
-app.command(name="what-if")(insight.what_if)
-app.command()(insight.ratings)
-app.command()(insight.teams)
-app.command()(insight.h2h)
-app.command()(worker.worker)
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(record.app, name="ledger")
-app.add_typer(models.app, name="models")
-app.add_typer(odds.app, name="odds")
-app.add_typer(db.app, name="db")
+COMMANDS = {
+    "demo": "demo", "up": "up", "fetch": "live", "train": "live", "predict": "live", "backtest": "backtest",
+    "serve-league": "league", "record": "record", "why": "insight", "what-if": "insight", "ratings": "insight",
+    "teams": "insight", "h2h": "insight", "worker": "worker",
+}  # fmt: skip
+"""the module of each command, whose function has its name"""
+GROUPS = {"jobs": "jobs", "ledger": "record", "models": "models", "odds": "odds", "db": "db"}
+"""the module of each group of commands, whose `app` it is"""
+
+
+def commands(wanted: str | None = None) -> typer.Typer:
+    """All commands; or `wanted` alone, so that a worker starts without the compiler of the forecast."""
+    app = typer.Typer(
+        name="tipoff",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        help="Honest, calibrated forecasts for NBA 2K eSports matches.\n\n"
+        "Start with [bold]tipoff demo[/bold]: a simulated league, forecasts for its next matches, and a "
+        "measurement of how good they are. For the real league: [bold]tipoff fetch[/bold], then "
+        "[bold]tipoff train[/bold], then [bold]tipoff predict[/bold]; or [bold]tipoff up[/bold] for all of it, "
+        "continuously.",
+    )
+    app.callback()(lambda: None)  # a command alone is still a command by name
+    for name, module in COMMANDS.items():
+        if wanted in (None, name):
+            app.command(name=name)(getattr(_module(module), name.replace("-", "_")))
+    for name, module in GROUPS.items():
+        if wanted in (None, name):
+            app.add_typer(_module(module).app, name=name)
+    return app
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"tipoff.cli.{name}")
 
 
 def main() -> None:
     """Run a command; what went wrong on purpose is one clear message and exit code 1."""
+    first = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
-        app()
+        commands(first if first in {*COMMANDS, *GROUPS} else None)()
     except TipoffError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tipoff.forecast.fit import Progress as Report
+from tipoff.domain.progress import Progress as Report
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from tipoff.domain.progress import Progress, quiet
 from tipoff.errors import InputError
 from tipoff.forecast.kernels import arrays, walk
 from tipoff.forecast.params import BUILT_IN, FilterParams, Params
@@ -29,13 +30,6 @@ REACH = 4.0
 """the search stays within that many nats of the built-in value"""
 STEP = 1e-3
 MIN_MATCHES = 200
-
-Progress = Callable[[float, str], None]
-"""called with the share done (0-1) and a sentence"""
-
-
-def quiet(_share: float, _message: str) -> None:
-    """A Progress that says nothing."""
 
 
 def never() -> bool:

@@ -8,7 +8,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tipoff.forecast.fit import Progress, quiet
+from tipoff.domain.progress import Progress, quiet
 from tipoff.forecast.table import MatchTable
 
 F64 = NDArray[np.float64]

@@ -7,8 +7,9 @@ from typing import Self
 
 import numpy as np
 
+from tipoff.domain.progress import Progress, quiet
 from tipoff.forecast.distribution import win_probability
-from tipoff.forecast.fit import FitResult, Progress, fit_params, never, quiet
+from tipoff.forecast.fit import FitResult, fit_params, never
 from tipoff.forecast.forecaster import RESULT_DELAY, Forecasts
 from tipoff.forecast.kernels import walk
 from tipoff.forecast.params import Params

@@ -5,10 +5,11 @@ from __future__ import annotations
 import collections
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from tipoff.domain.match import Fixture, Match
 from tipoff.domain.payload import RawPayload
+from tipoff.domain.progress import Progress, quiet
 from tipoff.ingest.parse import Parsed, parse
 from tipoff.storage import fixtures, matches, payloads, quarantine
 from tipoff.storage.pool import Connection, Pool
@@ -35,10 +36,9 @@ class IngestReport:
 
 BATCH_BYTES = 8_000_000
 """answers are read together until they are that big"""
-Progress = Callable[[float, str], None]
 
 
-def ingest_pending(pool: Pool, now: dt.datetime, progress: Progress = lambda _share, _message: None) -> IngestReport:
+def ingest_pending(pool: Pool, now: dt.datetime, progress: Progress = quiet) -> IngestReport:
     """Read every payload that was kept but not read, oldest first; a batch of them a transaction."""
     report = IngestReport()
     with pool.connection() as connection:

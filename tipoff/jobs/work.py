@@ -7,7 +7,7 @@ import datetime as dt
 import functools
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from psycopg.types.json import Jsonb
 from pydantic_settings import SettingsConfigDict
@@ -16,13 +16,14 @@ from tipoff.clock import Clock
 from tipoff.errors import LeaseLostError, TipoffError
 from tipoff.jobs.runner import Task
 from tipoff.jobs.types import Params
-from tipoff.pipeline.wiring import artifacts, source_and_clock
 from tipoff.settings import Settings
 from tipoff.storage import jobs, transitions
-from tipoff.storage.artifacts import ArtifactStore
 from tipoff.storage.fence import fenced_pool
 from tipoff.storage.pool import Connection, Pool
-from tipoff.upstream.source import MatchSource
+
+if TYPE_CHECKING:
+    from tipoff.storage.artifacts import ArtifactStore
+    from tipoff.upstream.source import MatchSource
 
 P = TypeVar("P", bound=Params)
 STEP_PROGRESS_EVERY = 1.0
@@ -112,10 +113,14 @@ class Work:
     @functools.cached_property
     def store(self) -> ArtifactStore:
         """Where model files are."""
+        from tipoff.pipeline.wiring import artifacts
+
         return self._open.enter_context(artifacts(self.settings))
 
     @functools.cached_property
     def _source_and_clock(self) -> tuple[MatchSource, Clock]:
+        from tipoff.pipeline.wiring import source_and_clock
+
         return self._open.enter_context(source_and_clock(self.settings, self.task.at))
 
     @property

@@ -7,8 +7,8 @@ import datetime as dt
 from collections.abc import Callable
 
 from tipoff.domain.payload import RawPayload
+from tipoff.domain.progress import Progress, quiet
 from tipoff.errors import TransientUpstreamError
-from tipoff.forecast.fit import Progress, quiet
 from tipoff.ingest.ingest import IngestReport, ingest_pending
 from tipoff.storage import payloads
 from tipoff.storage.pool import Connection, Pool

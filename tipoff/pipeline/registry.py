@@ -9,8 +9,8 @@ from typing import Any
 
 from tipoff.backtest.report import as_json
 from tipoff.domain.match import Match
+from tipoff.domain.progress import Progress, quiet
 from tipoff.errors import ArtifactError, InputError, ModelFileError
-from tipoff.forecast.fit import Progress, quiet
 from tipoff.forecast.gate import Check, Verdict, judge
 from tipoff.forecast.importance import importance
 from tipoff.forecast.model import Model, read_model

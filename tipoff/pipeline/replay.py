@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tipoff.domain.match import Fixture, Match, MatchStatus
-from tipoff.forecast.fit import Progress, quiet
+from tipoff.domain.progress import Progress, quiet
 from tipoff.forecast.params import params_from_dict
 from tipoff.forecast.state import FilterState, state_after
 from tipoff.ledger.seal import Knowledge

@@ -10,9 +10,10 @@ from typing import Any
 from tipoff.backtest.report import report
 from tipoff.backtest.run import Window, run_backtest
 from tipoff.domain.match import Match
+from tipoff.domain.progress import Progress, quiet
 from tipoff.errors import InputError
 from tipoff.forecast.baselines import ladder
-from tipoff.forecast.fit import Progress, never, quiet
+from tipoff.forecast.fit import never
 from tipoff.forecast.gaussian import GaussianFilter
 from tipoff.forecast.model import Model, fingerprint
 from tipoff.forecast.params import Params, params_from_dict

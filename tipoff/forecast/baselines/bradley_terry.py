@@ -11,8 +11,8 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit
 
+from tipoff.domain.progress import Progress, quiet
 from tipoff.forecast.baselines.constant import known_before, played_before
-from tipoff.forecast.fit import Progress, quiet
 from tipoff.forecast.forecaster import F64, RESULT_DELAY, Forecasts
 from tipoff.forecast.table import MatchTable
 

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from tipoff.forecast.fit import Progress, quiet
+from tipoff.domain.progress import Progress, quiet
 from tipoff.forecast.forecaster import F64, RESULT_DELAY, Forecasts
 from tipoff.forecast.table import MatchTable
 

@@ -7,8 +7,8 @@ from typing import Self
 
 import numpy as np
 
+from tipoff.domain.progress import Progress, quiet
 from tipoff.forecast.baselines.constant import known_before, played_before, recent_total
-from tipoff.forecast.fit import Progress, quiet
 from tipoff.forecast.forecaster import F64, Forecasts
 from tipoff.forecast.table import MatchTable
 

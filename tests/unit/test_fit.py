@@ -1,0 +1,34 @@
+"""The search for hyper-parameters when time runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.simulated import simulate
+from tipoff.forecast.fit import FitResult, fit_filter
+from tipoff.forecast.params import BUILT_IN
+from tipoff.forecast.table import MatchTable, build_table
+
+
+@pytest.fixture(scope="module")
+def table() -> MatchTable:
+    """Four days of the simulated league."""
+    return build_table(simulate(4)[0])
+
+
+def after(evaluations: int) -> Callable[[], bool]:
+    """Time that is used up after so many looks at the clock."""
+    looks = iter(range(10**9))
+    return lambda: next(looks) >= evaluations
+
+
+def test_out_of_time_keeps_the_best_so_far(table: MatchTable) -> None:
+    """A search that loses what it had found, or runs on."""
+    found: list[FitResult] = [fit_filter(table, 0, BUILT_IN.margin, enough=after(n)) for n in (0, 20, 60, 10**9)]
+    assert [f.converged for f in found] == [False, False, False, True]
+    assert [f.evaluations for f in found[:3]] == [1, 21, 61]
+    assert found[0].params == BUILT_IN.margin
+    assert found[0].objective > found[1].objective >= found[2].objective >= found[3].objective - 0.05
+    assert {f.message for f in found[:3]} == {"out of time"}
