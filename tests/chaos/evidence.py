@@ -22,12 +22,22 @@ def keep(name: str, measured: dict[str, Any]) -> None:
     """Write down what a whole run measured."""
     if not WHOLE:
         return
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude", "*"], check=True, capture_output=True,
-        text=True, cwd=FILE.parent,
-    ).stdout.strip()  # fmt: skip
+    commit = _git("rev-parse", "--short=12", "HEAD")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", f":(top,exclude)bench/{FILE.name}")
     known = json.loads(FILE.read_text()) if FILE.exists() else {}
-    FILE.write_text(json.dumps({**known, name: {"commit": commit, **measured}}, indent=1, sort_keys=True) + "\n")
+    FILE.write_text(
+        json.dumps(
+            {**known, name: {"commit": commit + (" with changes" if changed else ""), **measured}},
+            indent=1,
+            sort_keys=True,
+        )
+        + "\n"
+    )
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], check=True, capture_output=True, text=True, cwd=FILE.parent)
+    return done.stdout.strip()
 
 
 def quantile(values: list[float], share: float) -> float:
