@@ -162,6 +162,49 @@ def ill(work: Work) -> None:
     raise InputError("nul \0 and half \ud83d")
 
 
+def wordless(work: Work) -> int:
+    """Says something that is no text."""
+    work.message = 5  # type: ignore[assignment]
+    return 1
+
+
+def leaves_a_shell_job(work: Work) -> None:
+    """Starts something in the background of a shell that has ended."""
+    subprocess.run(["sh", "-c", "sleep 120 >/dev/null 2>&1 & echo left $!"], check=True)
+
+
+def angry(work: Work) -> None:
+    """Fails while it tidies up."""
+    work.progress(0.5, "calm")
+    try:
+        time.sleep(60)
+    finally:
+        raise ValueError("tidying up failed")
+
+
+def busy_family(work: Work) -> None:
+    """Has children, one of them in a session of its own."""
+    made = [subprocess.Popen(["sleep", "120"], start_new_session=far) for far in (False, True)]
+    work.progress(0.5, " ".join(str(one.pid) for one in made))
+    time.sleep(60)
+
+
+def holds_its_step(work: Work) -> None:
+    """Stays in the middle of a transaction that has written its step, in its first attempt."""
+    work.plan("only")
+    work.step("only", _hold)
+
+
+def _hold(run: StepRun) -> dict[str, Any]:
+    if "held" not in run.detail and run._work.task.attempt == 1:
+        with run._work.pool.connection() as connection:
+            run.note(connection, held=True)
+            time.sleep(0.3)  # progress is told a few times a second at most
+            run._work.progress(0.5, "holding")
+            time.sleep(60)
+    return {}
+
+
 def passing(work: Work) -> str:
     """Fails for a passing reason until its third attempt."""
     if work.task.attempt < 3:
@@ -253,6 +296,21 @@ def slow_training(work: Work) -> dict[str, Any]:
     return model_training(work)
 
 
+def slow_history(work: Work) -> dict[str, Any]:
+    """A pipeline whose source takes its time, so that no attempt comes to the end of a long history."""
+    from tipoff.jobs.handlers import pipeline
+
+    pipeline.FOR_THE_REST = 19.0
+    plain = work.source.fetch_day
+
+    def slow(day: Any) -> Any:
+        time.sleep(0.4)
+        return plain(day)
+
+    work.source.fetch_day = slow  # type: ignore[method-assign]
+    return pipeline.run(work, work.params(DataPipelineParams).history_days, False, False, train=False)
+
+
 def environment(work: Work) -> dict[str, Any]:
     """Says which secrets it was given."""
     asked = ("TIPOFF_H2H_2025_TOKEN", "DATABASE_URL", "SUPABASE_SERVICE_ROLE_KEY")
@@ -273,11 +331,15 @@ TYPES = [
     _type("segfault", segfault, max_attempts=1),
     _type("vanish", vanish, max_attempts=1),
     _type("unprintable", unprintable), _type("unstorable", unstorable), _type("ill", ill),
+    _type("wordless", wordless), _type("leaves_a_shell_job", leaves_a_shell_job), _type("angry", angry),
+    _type("busy_family", busy_family, max_attempts=1), _type("holds_its_step", holds_its_step),
     _type("passing", passing, backoff=(0.05, 0.2)), _type("wrong", wrong), _type("broken", broken),
     _type("kills_worker", kills_worker, max_attempts=2), _type("only_one", sleep, single=True),
     _type("environment", environment),
     _type("slow_training", slow_training, params=ModelTrainingParams, secrets=frozenset(Secret), megabytes=1024,
           seconds=24.0),
+    _type("slow_history", slow_history, params=DataPipelineParams, secrets=frozenset(Secret), seconds=21.5,
+          backoff=(0.05, 0.1), max_attempts=12),
     _type("killed_pipeline", killed_pipeline, params=Killed, secrets=frozenset(Secret), megabytes=1024, seconds=250.0,
           backoff=(0.05, 0.1)),
     _type("environment_with_source", environment, secrets=frozenset({Secret.DATABASE, Secret.SOURCE})),

@@ -136,3 +136,14 @@ def alive(pid: int) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     return False
+
+
+def guards(worker: WorkerProcess) -> list[int]:
+    """Its guards' processes."""
+    return [child.pid for child in psutil.Process(worker.pid).children()]
+
+
+def order(pool: Pool) -> list[int]:
+    """Numbers of the effects there are, in the order in which they came."""
+    with pool.connection() as connection:
+        return [row[0] for row in connection.execute("select n from effects order by at").fetchall()]

@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.jobs import WorkerProcess, workers
 from tipoff.storage.embedded import PrivatePostgres
 from tipoff.storage.migrations import migrate
 from tipoff.storage.pool import Pool, open_pool
@@ -73,3 +74,20 @@ def owner(dsn: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     """A connection of the role that owns the tables, for tests that break in."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def effects(owner: object, pool: Pool) -> Pool:
+    """A table without any uniqueness, in which doubles would show."""
+    owner.execute(
+        "create table effects (n integer, pid integer, attempt integer, at timestamptz default clock_timestamp())"
+    )  # type: ignore[attr-defined]
+    owner.execute("grant select, insert on effects to tipoff_app")  # type: ignore[attr-defined]
+    return pool
+
+
+@pytest.fixture
+def worker(application_dsn: str, tmp_path: Path) -> Iterator[WorkerProcess]:
+    """One worker that runs two jobs at a time."""
+    with workers(application_dsn, tmp_path, 1, "--concurrency", "2", "--no-schedules", "--grace", "1") as [one]:
+        yield one

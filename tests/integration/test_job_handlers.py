@@ -211,6 +211,19 @@ def test_a_training_fits_into_its_time(
     assert made["activated"], made["reason"]
 
 
+def test_a_long_history_takes_several_attempts(
+    server: PrivatePostgres, template: str, recording: Path, now: str, tmp_path: Path
+) -> None:
+    """A history that fits into no time limit, and so is never had."""
+    with fresh(server, template, "long") as (dsn, pool):
+        made = run(dsn, pool, tmp_path, recording, now, "slow_history", history_days=DAYS)
+        with pool.connection() as connection:
+            done = JOBS.listed(connection)[0]
+    assert 2 <= done.attempt <= 10
+    assert made["fetch"]["days"] == DAYS + 2
+    assert made["ingest"]["payloads"] == DAYS
+
+
 def test_cancelled_within_a_step_and_tried_again(
     server: PrivatePostgres, template: str, recording: Path, now: str, tmp_path: Path
 ) -> None:

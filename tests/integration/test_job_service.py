@@ -23,20 +23,19 @@ def test_two_hundred_requests_for_a_pipeline_make_one(pool: Pool, application_ds
     """Two pipelines that double each other."""
     found: list[tuple[uuid.UUID, bool]] = []
     failures: list[Exception] = []
-    start = threading.Barrier(40)
+    start = threading.Barrier(200)
 
     def ask(own: Pool) -> None:
         try:
             start.wait()
-            for _ in range(5):
-                with own.connection() as connection:
-                    made = JOBS.enqueue(connection, "data_pipeline", {"history_days": 3})
-                found.append((made.id, made.new))
+            with own.connection() as connection:
+                made = JOBS.enqueue(connection, "data_pipeline", {"history_days": 3})
+            found.append((made.id, made.new))
         except (psycopg.Error, TipoffError, threading.BrokenBarrierError) as error:
             failures.append(error)
 
-    with contextlib.closing(open_pool(application_dsn, max_size=20)) as own:
-        threads = [threading.Thread(target=ask, args=(own,)) for _ in range(40)]
+    with contextlib.closing(open_pool(application_dsn, max_size=45)) as own:
+        threads = [threading.Thread(target=ask, args=(own,)) for _ in range(200)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -179,6 +178,14 @@ def refused(connection: Connection, statement: str) -> bool:
     return False
 
 
+def test_two_pipelines_are_impossible_whoever_makes_them(pool: Pool) -> None:
+    """A second pipeline with another key, or none."""
+    with pool.connection() as connection:
+        JOBS.enqueue(connection, "data_pipeline")
+    with pytest.raises(psycopg.errors.UniqueViolation), pool.connection() as connection:
+        connection.execute("insert into job_queue (type, rank) values ('data_pipeline', 0)")
+
+
 def test_cleanup_keeps_what_is_live_and_what_is_young(pool: Pool) -> None:
     """A cleanup that deletes running jobs, or everything."""
     ids = [enqueue(pool, "nothing") for _ in range(6)]
@@ -243,7 +250,7 @@ def test_steps_follow_their_job(pool: Pool) -> None:
         jobs.begin_step(connection, job_id, "one")
         jobs.end_step(connection, job_id, "one", (1, 2), {"found": 3})
         jobs.begin_step(connection, job_id, "two")
-        connection.execute(transitions.REAP)
+        connection.execute(transitions.REAP, {"id": job_id})
         assert [s.status for s in jobs.steps(connection, job_id)] == ["completed", "pending", "pending"]
         JOBS.cancel(connection, job_id)
         assert [s.status for s in jobs.steps(connection, job_id)] == ["completed", "cancelled", "cancelled"]
@@ -304,5 +311,7 @@ def test_messages_wait_in_the_outbox_with_their_transaction(pool: Pool) -> None:
         outbox.put(connection, "webhook", {"url": "http://127.0.0.1:9/"})
         message = outbox.take(connection)
         assert message is not None
+        assert message.attempts == 1
+        assert outbox.take(connection) is None, "it is due again although nobody has heard of its attempt yet"
         outbox.failed(connection, message, "nobody there", final=False)
         assert outbox.take(connection) is None

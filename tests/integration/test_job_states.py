@@ -111,6 +111,7 @@ class Engine(RuleBasedStateMachine):
         }[how]  # fmt: skip
         done = self.connection.execute(statement.encode(), {**held, **values})
         if how == "log":
+            ours = ours or (e.status == "completed" and e.token == held["token"])
             assert done.rowcount in ((0, 1) if ours else (0,))
             return
         ours = ours and (how != "cancelled" or e.asked)
@@ -133,8 +134,10 @@ class Engine(RuleBasedStateMachine):
     def reap(self) -> None:
         """What was lost waits again, or has failed, or is cancelled."""
         lost = {job_id for job_id, e in self.jobs.items() if e.status == "running" and e.over}
-        rows = self.connection.execute(transitions.REAP).fetchall()
-        assert {row[0] for row in rows} == lost
+        found = self.connection.execute(transitions.EXPIRED).fetchall()
+        rows = [self.connection.execute(transitions.REAP, {"id": job_id}).fetchone() for job_id, _ in found]
+        assert None not in rows
+        assert {row[0] for row in rows if row} == lost
         for job_id in lost:
             e = self.jobs[job_id]
             e.status = "cancelled" if e.asked else "pending" if e.attempt < MAX_ATTEMPTS else "failed"
@@ -166,6 +169,13 @@ class Engine(RuleBasedStateMachine):
             with pytest.raises(InputError):
                 JOBS.retry(self.connection, job_id)
 
+    steps = 0
+
+    @invariant()
+    def counted(self) -> None:
+        """How many steps there were in all."""
+        Engine.steps += 1
+
     @invariant()
     def the_database_says_the_same(self) -> None:
         """No state that the model does not know."""
@@ -186,7 +196,9 @@ def test_no_illegal_transition(application_dsn: str) -> None:
         run_state_machine_as_test(  # type: ignore[no-untyped-call]
             Engine,
             settings=settings(
-                max_examples=400 if chaos else 200, stateful_step_count=50, deadline=None,
+                max_examples=600 if chaos else 200, stateful_step_count=50, deadline=None,
                 suppress_health_check=list(HealthCheck),
             ),
         )  # fmt: skip
+    print(f"{Engine.steps} steps")
+    assert Engine.steps >= (10_000 if chaos else 1_000)

@@ -1,13 +1,10 @@
-"""Real `tipoff worker` processes on real Postgres: ends, limits, cancels, drains, fences."""
+"""Real `tipoff worker` processes on real Postgres: ends, limits, cancels, drains."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import re
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,34 +16,14 @@ from tests.jobs import (
     ended,
     enqueue,
     eventually,
+    guards,
     job,
+    order,
     running,
     workers,
 )
-from tipoff.cli.worker import working
-from tipoff.domain.job import Job
 from tipoff.errors import InputError
-from tipoff.jobs.slot import Deployment
-from tipoff.settings import Settings
-from tipoff.storage.lease import LeaseStore
 from tipoff.storage.pool import Pool
-
-
-@pytest.fixture
-def effects(owner: object, pool: Pool) -> Pool:
-    """A table without any uniqueness, in which doubles would show."""
-    owner.execute(
-        "create table effects (n integer, pid integer, attempt integer, at timestamptz default clock_timestamp())"
-    )  # type: ignore[attr-defined]
-    owner.execute("grant select, insert on effects to tipoff_app")  # type: ignore[attr-defined]
-    return pool
-
-
-@pytest.fixture
-def worker(application_dsn: str, tmp_path: Path) -> Iterator[WorkerProcess]:
-    """One worker that runs two jobs at a time."""
-    with workers(application_dsn, tmp_path, 1, "--concurrency", "2", "--no-schedules", "--grace", "1") as [one]:
-        yield one
 
 
 def test_every_bad_end_has_a_name_and_the_worker_lives_on(pool: Pool, worker: WorkerProcess) -> None:
@@ -54,7 +31,8 @@ def test_every_bad_end_has_a_name_and_the_worker_lives_on(pool: Pool, worker: Wo
     wanted = {
         "timeout": ("timeout", "longer than the 1 s"), "greedy": ("out_of_memory", "memory"),
         "creeping": ("out_of_memory", "more than the 256 MB"), "forks": ("forked", "forked"),
-        "leaves": ("left_processes", "left 1 process"), "loud": ("output_limit", "16 MB of output"),
+        "leaves": ("left_processes", "left 1 process"),
+        "leaves_a_shell_job": ("left_processes", "left 1 process"), "loud": ("output_limit", "16 MB of output"),
         "segfault": ("crashed", "SIGSEGV"), "vanish": ("exited", "exit code 0, without a result"),
         "wrong": ("input_error", "this can never work"), "broken": ("unexpected", "KeyError: 'missing'"),
         "unstorable": ("result_not_storable", "cannot be stored"), "ill": ("input_error", "nul \ufffd and half ?"),
@@ -70,8 +48,9 @@ def test_every_bad_end_has_a_name_and_the_worker_lives_on(pool: Pool, worker: Wo
     assert ended(pool, enqueue(pool, "nothing")).status == "completed"
     assert worker.process.poll() is None
     with pool.connection() as connection:
-        [left] = [line for line in JOBS.logs(connection, ids["leaves"]) if line.line.startswith("left ")]
-    assert not alive(int(left.line.split()[1]))
+        for name in ("leaves", "leaves_a_shell_job"):
+            [left] = [line for line in JOBS.logs(connection, ids[name]) if line.line.startswith("left ")]
+            assert not alive(int(left.line.split()[1])), name
 
 
 def test_what_the_database_cannot_hold_harms_nobody(pool: Pool, worker: WorkerProcess) -> None:
@@ -81,27 +60,12 @@ def test_what_the_database_cannot_hold_harms_nobody(pool: Pool, worker: WorkerPr
     with pool.connection() as connection:
         bad = JOBS.enqueue_many(connection, "unstorable", [{}] * 5)
         good = JOBS.enqueue_many(connection, "nothing", [{}] * 20)
+    assert ended(pool, enqueue(pool, "wordless")).message == "5"
     assert {ended(pool, job_id).status for job_id in bad} == {"failed"}
     assert {(ended(pool, job_id).status, ended(pool, job_id).attempt) for job_id in [odd, *good]} == {
         ("completed", 1)
     }
     assert worker.process.poll() is None
-
-
-def test_a_worker_that_cannot_go_on_ends_and_says_so(
-    pool: Pool, application_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A bug in the renewing of leases, after which jobs are claimed, lost and claimed again for ever."""
-
-    async def broken(*_: object) -> None:
-        raise RuntimeError("a bug")
-
-    monkeypatch.setattr(LeaseStore, "beat", broken)
-    told = Deployment(application_dsn, application_dsn, Settings(TIPOFF_HOME=tmp_path))  # type: ignore[call-arg]
-    job_id = enqueue(pool, "sleep", seconds=60)
-    with pytest.raises(RuntimeError, match="a bug"), working(told, JOBS.types, 1, schedules=False):
-        ended(pool, job_id, 30)
-    assert (job(pool, job_id).status, job(pool, job_id).attempt) == ("pending", 0)
 
 
 def test_output_is_kept_bounded_and_without_secrets(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
@@ -141,7 +105,7 @@ def test_cancel_ends_what_runs_within_two_seconds(pool: Pool, worker: WorkerProc
     """A cancelled job that runs on."""
     job_id = enqueue(pool, name, seconds=60)
     running(pool, job_id, saying)
-    [runner] = [pid for pid in worker.family() if pid not in _guards(worker)]
+    [runner] = [pid for pid in worker.family() if pid not in guards(worker)]
     asked = time.monotonic()
     with pool.connection() as connection:
         assert JOBS.cancel(connection, job_id).status == "running"
@@ -151,12 +115,6 @@ def test_cancel_ends_what_runs_within_two_seconds(pool: Pool, worker: WorkerProc
     assert not alive(runner)
     with pool.connection() as connection, pytest.raises(InputError, match="has ended already: cancelled"):
         JOBS.cancel(connection, job_id)
-
-
-def _guards(worker: WorkerProcess) -> list[int]:
-    import psutil
-
-    return [child.pid for child in psutil.Process(worker.pid).children()]
 
 
 def test_what_waits_is_cancelled_and_never_starts(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
@@ -199,6 +157,30 @@ def test_told_to_stop_it_hands_its_jobs_back_without_cost(pool: Pool, worker: Wo
     assert not any(alive(pid) for pid in family)
 
 
+def test_a_handler_that_stumbles_on_its_way_out_is_handed_back(pool: Pool, worker: WorkerProcess) -> None:
+    """A deployment after which jobs have failed for good because their tidying up did."""
+    job_id = enqueue(pool, "angry")
+    running(pool, job_id, "calm")
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.process.wait(15) == 0
+    assert (job(pool, job_id).status, job(pool, job_id).attempt, job(pool, job_id).error) == ("pending", 0, None)
+
+
+def test_a_cancel_is_heard_while_it_drains(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
+    """A worker that is told to stop and is deaf from then on."""
+    with workers(application_dsn, tmp_path, 1, "--no-schedules", "--grace", "30") as [one]:
+        job_id = enqueue(pool, "deaf")
+        running(pool, job_id, "deaf")
+        one.process.send_signal(signal.SIGTERM)
+        eventually(lambda: "stopping: " in one.output, "it to drain")
+        asked = time.monotonic()
+        with pool.connection() as connection:
+            JOBS.cancel(connection, job_id)
+        assert ended(pool, job_id).status == "cancelled"
+        assert time.monotonic() - asked < 2.0
+        assert one.process.wait(10) == 0
+
+
 def test_while_it_drains_it_finishes_and_renews(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
     """A drain longer than a lease, in which another worker takes the job."""
     with workers(application_dsn, tmp_path, 2, "--no-schedules", "--concurrency", "1", "--grace", "30") as made:
@@ -211,87 +193,6 @@ def test_while_it_drains_it_finishes_and_renews(pool: Pool, application_dsn: str
         assert holder.process.wait(10) == 0
 
 
-def _holder(made: list[WorkerProcess], held: Job) -> WorkerProcess:
-    [one] = [one for one in made if (held.worker or "").split(":")[1] == str(one.pid)]
-    return one
-
-
-def test_a_frozen_handler_is_fenced_off(effects: Pool, application_dsn: str, tmp_path: Path) -> None:
-    """SIGSTOP past the lease, another worker finishes the job, SIGCONT: a late effect that is accepted.
-
-    The handler is resumed first and alone, so that nothing but the fence can stop it.
-    """
-    note = tmp_path / "refused"
-    with workers(application_dsn, tmp_path, 2, "--no-schedules", "--concurrency", "1") as made:
-        job_id = enqueue(effects, "late_write", seconds=1, note=str(note))
-        first = _holder(made, running(effects, job_id))
-        eventually(lambda: _order(effects), "it to write")
-        frozen = first.family()
-        [handler] = [pid for pid in frozen if pid not in _guards(first)]
-        first.signal(signal.SIGSTOP, children=True)
-        done = ended(effects, job_id, 40)
-        assert (done.status, done.attempt, done.token) == ("completed", 2, 2)
-        before = _of_attempt(effects, 1)
-        os.kill(handler, signal.SIGCONT)
-        eventually(note.exists, "it to be refused", 10)
-        assert "no longer held by this attempt" in note.read_text()
-        first.signal(signal.SIGCONT, children=True)
-        eventually(lambda: not alive(handler), "the old attempt to end")
-        eventually(lambda: re.search(r"lease was lost|ended before its lease", first.output), "it to notice")
-        ended(effects, enqueue(effects, "nothing"))
-        assert before > 0
-        assert _of_attempt(effects, 1) == before
-        assert job(effects, job_id) == done
-
-
-def _of_attempt(pool: Pool, attempt: int) -> int:
-    with pool.connection() as connection:
-        row = connection.execute("select count(*) from effects where attempt = %s", (attempt,)).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def test_a_frozen_workers_completion_is_refused(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
-    """A worker that wakes up with an old attempt's result in its hands and ends the new attempt with it."""
-    with workers(application_dsn, tmp_path, 2, "--no-schedules", "--concurrency", "1") as made:
-        job_id = enqueue(pool, "sleep", seconds=5)
-        first = _holder(made, running(pool, job_id, "sleeping"))
-        first.signal(signal.SIGSTOP)
-        eventually(lambda: job(pool, job_id).token == 2, "another attempt to begin", 30)
-        first.signal(signal.SIGCONT)
-        eventually(lambda: "another attempt's now: nothing was written" in first.output, "it to be refused", 5)
-        assert job(pool, job_id).status == "running"
-        done = ended(pool, job_id)
-        assert (done.status, done.attempt, done.token) == ("completed", 2, 2)
-        [second] = [one for one in made if one is not first]
-        assert done.result["pid"] in second.family()
-
-
-def test_a_job_that_kills_its_workers_ends_as_failed(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
-    """A job that goes round for ever, killing worker after worker."""
-    job_id = enqueue(pool, "kills_worker")
-    for _ in range(2):
-        with workers(application_dsn, tmp_path, 1, "--no-schedules") as [one]:
-            one.process.wait(30)
-    with workers(application_dsn, tmp_path, 1, "--no-schedules") as [one]:
-        done = ended(pool, job_id)
-        assert one.process.poll() is None
-    assert (done.status, done.attempt) == ("failed", 2)
-    assert done.error is not None
-    assert done.error["kind"] == "worker_lost"
-    assert "attempt 2 of 2" in done.error["message"]
-
-
-def test_the_children_of_a_killed_worker_die(pool: Pool, worker: WorkerProcess) -> None:
-    """Orphans that go on working."""
-    running(pool, enqueue(pool, "deaf"), "deaf")
-    family = worker.family()
-    assert len(family) >= 2
-    os.kill(worker.pid, signal.SIGKILL)
-    worker.process.wait()
-    eventually(lambda: not any(alive(pid) for pid in family), "its children to end", 5)
-
-
 def test_priorities_and_times_hold(effects: Pool, application_dsn: str, tmp_path: Path) -> None:
     """First come, first served, whatever was asked."""
     with effects.connection() as connection:
@@ -300,10 +201,5 @@ def test_priorities_and_times_hold(effects: Pool, application_dsn: str, tmp_path
         for n, priority in ((1, 0), (2, 5), (3, -5), (4, 50)):
             JOBS.enqueue(connection, "effect", {"n": n}, priority=priority)
     with workers(application_dsn, tmp_path, 1, "--no-schedules", "--concurrency", "1"):
-        eventually(lambda: len(_order(effects)) == 5, "all to be done")
-    assert _order(effects) == [4, 2, 1, 3, 9]
-
-
-def _order(pool: Pool) -> list[int]:
-    with pool.connection() as connection:
-        return [row[0] for row in connection.execute("select n from effects order by at").fetchall()]
+        eventually(lambda: len(order(effects)) == 5, "all to be done")
+    assert order(effects) == [4, 2, 1, 3, 9]

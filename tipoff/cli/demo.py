@@ -128,10 +128,13 @@ def _training_is_due(demo: Demo) -> bool:
 
 def _job(demo: Demo, name: str, params: dict[str, Any]) -> dict[str, Any]:
     service = JobService(known_types(demo.settings))
-    with demo.pool.connection() as connection:
-        job_id = service.enqueue(connection, name, params, priority=FIRST, requested_by="tipoff demo").id
-    with progress(name.replace("_", " ")) as say:
-        job = follow(demo.pool, service, job_id, say)
+    while True:
+        with demo.pool.connection() as connection:
+            asked = service.enqueue(connection, name, params, priority=FIRST, requested_by="tipoff demo")
+        with progress(name.replace("_", " ")) as say:
+            job = follow(demo.pool, service, asked.id, say)
+        if asked.new:
+            break  # what was live before, of an interrupted demo, asked for something else
     if job.status is not JobStatus.COMPLETED:
         raise JobFailedError(f"{name} {job.status}: {(job.error or {}).get('message', job.message)}")
     result: dict[str, Any] = job.result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import asyncio
 import contextlib
 import signal
@@ -15,7 +14,7 @@ from tipoff.cli.context import addresses, database, parse_time, read_settings
 from tipoff.cli.output import err
 from tipoff.errors import InputError
 from tipoff.jobs import schedule
-from tipoff.jobs.slot import Deployment
+from tipoff.jobs.deployment import Deployment
 from tipoff.jobs.types import JobType, job_types
 from tipoff.jobs.worker import Report, Timing, Worker
 from tipoff.settings import Settings
@@ -91,7 +90,7 @@ def working(
             asyncio.run(run())
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
             failures.append(error)
-            _thread.interrupt_main()
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         finally:
             ready.set()
 

@@ -44,6 +44,16 @@ def descendants_of(pid: int) -> list[int]:
     return found
 
 
+def living(pids: list[int]) -> list[int]:
+    """Those that still run, and do not only wait to be noted by their parent."""
+    found = []
+    for pid in pids:
+        with contextlib.suppress(OSError, IndexError):
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX":
+                found.append(pid)
+    return found
+
+
 def resident(pid: int) -> int:
     """Bytes of memory a process has in use, 0 when it is gone."""
     try:
@@ -92,8 +102,8 @@ class Runner:
                 data = data[os.write(self.task_in, data) :]
 
     def signal(self, number: int) -> None:
-        """Signal its group and everything below it, wherever that went."""
-        below = descendants_of(self.pid)
+        """Signal its group and everything it started, wherever that went (what lost its parent is the guard's)."""
+        below = [pid for pid in descendants_of(os.getpid()) if pid != self.pid]
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
         for pid in below:
@@ -101,8 +111,8 @@ class Runner:
                 os.kill(pid, number)
 
     def in_use(self) -> int:
-        """Bytes of memory in use by it and everything below it."""
-        return sum(resident(pid) for pid in [self.pid, *descendants_of(self.pid)])
+        """Bytes of memory in use by it and everything it started."""
+        return sum(resident(pid) for pid in descendants_of(os.getpid()))
 
     def close(self) -> None:
         """Close the pipes."""

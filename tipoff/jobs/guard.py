@@ -20,7 +20,7 @@ import signal
 import time
 from typing import Any
 
-from tipoff.jobs.forked import PR_SET_CHILD_SUBREAPER, Runner, descendants_of, peak, prctl
+from tipoff.jobs.forked import PR_SET_CHILD_SUBREAPER, Runner, descendants_of, living, peak, prctl
 from tipoff.jobs.output import Output
 
 TERM_GRACE = 0.5
@@ -149,11 +149,13 @@ class Guard:
         assert self.runner is not None  # noqa: S101
         if self.runner.output in self._selector.get_map():
             self._read_output()
-        left = descendants_of(self.runner.pid)
+        left = living([pid for pid in descendants_of(os.getpid()) if pid != self.runner.pid])
         if event["outcome"] == "forked":
             event = _failed("forked", "the handler forked this process instead of starting another program")
         elif left and event["outcome"] == "completed":
             event = _failed("left_processes", f"the handler left {len(left)} processes running; they were ended")
+        if self.why is not None and event["outcome"] == "failed":
+            event = self.why  # it was told to end, and stumbled on its way out
         used = peak(self.runner.pid)
         if left or event["outcome"] not in ("completed", "ended") or not self.task or not self.task["reuse"]:
             self._finish_runner()

@@ -95,7 +95,7 @@ def _progress(send: Callable[[dict[str, Any]], None]) -> Callable[[float, str], 
         now = time.monotonic()
         if now - last >= PROGRESS_EVERY:
             last = now
-            send({"progress": [min(max(share, 0.0), 1.0), message[:300]]})
+            send({"progress": [min(max(share, 0.0), 1.0), str(message)[:300]]})
 
     return say
 
@@ -115,7 +115,7 @@ def _run(task: Task, progress: Callable[[float, str], None]) -> dict[str, Any]:
             return failed(
                 "result_too_big", f"its result has {len(text):,} bytes; {MAX_RESULT:,} are allowed", task.run
             )
-        return {"outcome": "completed", "result": json.loads(text), "message": work.message}
+        return {"outcome": "completed", "result": json.loads(text), "message": str(work.message)[:2000]}
     except MemoryError as error:
         return failed("out_of_memory", f"ran out of the memory allowed: {error}", _where(error))
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is the job's error, never lost

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
+import psycopg
 from cronsim import CronSim, CronSimError
 
 from tipoff.errors import InputError
@@ -89,33 +90,41 @@ async def fire_due(store: LeaseStore, types: Mapping[str, JobType]) -> list[str]
     """Enqueue what is due, each tick by one worker alone; returns sentences on what was done.
 
     Ticks that were missed while nobody worked fire once. Where a job of the schedule is still live the tick is
-    skipped, and says so.
+    skipped, and says so. Types that are not known here are left to workers that know them. A schedule that cannot
+    fire (somebody wrote nonsense into its row) is switched off, says why, and holds up no other.
     """
     said = []
     async with store.transaction() as connection:
-        for schedule, now in await schedules.take_due(connection):
-            tick, missed, next_at = due_ticks(schedule.cron, schedule.next_at, now)
-            job_type = types.get(schedule.type)
-            job, reason = None, ""
-            if job_type is None:
-                reason = f"there is no job type {schedule.type} here"
-            else:
-                job, reason = await _enqueue(connection, schedule, job_type)
-            await schedules.fired(connection, schedule, tick, next_at, missed, store.worker, job, reason)
-            late = f", {missed} missed" if missed else ""
-            said.append(f"schedule {schedule.name} {tick:%H:%M:%S}{late}: {reason or 'enqueued'}")
+        for schedule, now in await schedules.take_due(connection, list(types)):
+            try:
+                async with connection.transaction():
+                    await schedules.wait_briefly(connection)
+                    said.append(await _fire(connection, store.worker, schedule, now, types[schedule.type]))
+            except psycopg.errors.LockNotAvailable:
+                continue  # somebody is just enqueuing that job: the next look will see it live
+            except psycopg.errors.UniqueViolation:
+                await schedules.passed_over(connection, schedule, next_tick(schedule.cron, now), "fired before")
+                said.append(f"schedule {schedule.name}: this tick had fired before")
+            except InputError as error:
+                await schedules.switched_off(connection, schedule, str(error))
+                said.append(f"schedule {schedule.name} is switched off: {error}")
     return said
 
 
-async def _enqueue(connection: Any, schedule: Schedule, job_type: JobType) -> tuple[tuple[Any, bool] | None, str]:
-    try:
-        params = job_type.checked(schedule.params)
-    except InputError as error:
-        return None, str(error)
+async def _fire(connection: Any, worker: str, schedule: Schedule, now: dt.datetime, job_type: JobType) -> str:
+    """Raises InputError where its cron expression or parameters are wrong."""
+    tick, missed, next_at = due_ticks(schedule.cron, schedule.next_at, now)
+    job, reason = await _enqueue(connection, schedule, job_type)
+    await schedules.fired(connection, schedule, tick, next_at, missed, worker, job, reason)
+    late = f", {missed} missed" if missed else ""
+    return f"schedule {schedule.name} {tick:%H:%M:%S}{late}: {reason or 'enqueued'}"
+
+
+async def _enqueue(connection: Any, schedule: Schedule, job_type: JobType) -> tuple[tuple[Any, bool], str]:
     values = {
-        "type": schedule.type, "params": params, "priority": schedule.priority, "run_after": None,
-        "max_attempts": job_type.max_attempts, "requested_by": f"schedule {schedule.name}", "parent": None,
-        "dedupe_key": schedule.type if job_type.single else f"schedule {schedule.name}",
+        "type": schedule.type, "params": job_type.checked(schedule.params), "priority": schedule.priority,
+        "run_after": None, "max_attempts": job_type.max_attempts, "requested_by": f"schedule {schedule.name}",
+        "parent": None, "dedupe_key": schedule.type if job_type.single else f"schedule {schedule.name}",
     }  # fmt: skip
     job = await schedules.enqueue(connection, values)
     return job, "" if job[1] else f"job {job[0]} is still live"

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import json
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
-from psycopg.conninfo import conninfo_to_dict
-from pydantic import SecretStr
-
 from tipoff.domain.job import Job
+from tipoff.jobs.deployment import Deployment
+from tipoff.jobs.strays import MARK, sweep
 from tipoff.jobs.types import JobType, Secret
-from tipoff.settings import Settings
 
 LINE_LIMIT = 32 * 2**20
 INHERITED = (
@@ -32,50 +28,21 @@ INHERITED = (
     "TMPDIR",
     "NUMBA_CACHE_DIR",
     "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "PGSSLROOTCERT",
+    "PGSSLMODE",
     "RENDER_GIT_COMMIT",
 )
-SECRET_OF = {"supabase_key": Secret.ARTIFACTS, "token": Secret.SOURCE, "token_command": Secret.SOURCE}
-NEVER = ("database_url", "owner_database_url")
+OVERDUE = 3.0
+"""seconds after which a guard that has not ended a handler as it should is taken to hang, and is ended itself"""
 ENDED = {"outcome": "failed", "transient": True, "error": {
     "kind": "killed", "message": "the process that guards the handler was ended", "where": "worker"}}  # fmt: skip
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Deployment:
-    """What child processes are told: where the database is, settings, a fixed time."""
-
-    dsn: str
-    owner_dsn: str
-    settings: Settings
-    at: str | None = None
-
-    def environment(self, secrets: frozenset[Secret]) -> dict[str, str]:
-        """Settings as variables; secrets only where the type may have them."""
-        found = {}
-        for name, field in Settings.model_fields.items():
-            value = getattr(self.settings, name)
-            if value is None or name in NEVER or (name in SECRET_OF and SECRET_OF[name] not in secrets):
-                continue
-            alias = field.validation_alias
-            found[alias if isinstance(alias, str) else str(alias.choices[0])] = _written(name, value)  # type: ignore[union-attr]
-        return found
-
-    def hidden(self) -> list[str]:
-        """What must never be shown."""
-        values = [getattr(self.settings, name) for name in SECRET_OF]
-        texts = [v.get_secret_value() if isinstance(v, SecretStr) else v for v in values if v is not None]
-        passwords = [conninfo_to_dict(dsn).get("password") for dsn in (self.dsn, self.owner_dsn)]
-        return [str(text) for text in [*texts, *passwords] if text]
-
-
-def _written(name: str, value: Any) -> str:
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    if isinstance(value, list):
-        return ",".join(str(one) for one in value)
-    if name == "source" and str(value).startswith("recorded:"):
-        return f"recorded:{Path(str(value).partition(':')[2]).resolve()}"
-    return str(value.resolve()) if isinstance(value, Path) else str(value)
 
 
 class Slot:
@@ -84,6 +51,7 @@ class Slot:
     def __init__(self, deployment: Deployment, on_end: Callable[[Slot, Job, dict[str, Any]], None]) -> None:
         self._deployment, self._on_end = deployment, on_end
         self._process: asyncio.subprocess.Process | None = None
+        self._mark = ""
         self._reader: asyncio.Task[None] | None = None
         self.job: Job | None = None
         self.type: JobType | None = None
@@ -91,6 +59,9 @@ class Slot:
         self.lines: list[str] = []
         self.logged = 0
         self.stopping = ""
+        self._ended_by_us = False
+        self._due = float("inf")
+        self._late: dict[str, Any] = ENDED
         self._hidden = deployment.hidden()
 
     @property
@@ -110,6 +81,16 @@ class Slot:
             except OSError:
                 self.job = None
                 raise
+        self._late = {
+            "outcome": "failed",
+            "transient": False,
+            "error": {
+                "kind": "timeout",
+                "message": f"took longer than the {job_type.seconds:g} s allowed",
+                "where": "worker",
+            },
+        }
+        self._due = time.monotonic() + job_type.seconds + OVERDUE
         d = self._deployment
         self._tell(
             {
@@ -132,10 +113,19 @@ class Slot:
         """End the handler: TERM, then KILL."""
         if not self.stopping:
             self.stopping = why
+            self._late = {"outcome": "stopped"}
+            self._due = min(self._due, time.monotonic() + OVERDUE)
             self._tell({"stop": why})
+
+    def enforce(self) -> None:
+        """Where the guard itself hangs and has not ended the handler long after it should, end the guard."""
+        if self.job is not None and time.monotonic() > self._due:
+            self._end_guard()
 
     def abandon(self) -> None:
         """The job is another attempt's now: end the handler at once."""
+        self._late = {"outcome": "lease_lost"}
+        self._due = min(self._due, time.monotonic() + OVERDUE)
         self._tell({"lease": 0.0})
 
     def take_progress(self) -> tuple[float, str] | None:
@@ -162,48 +152,79 @@ class Slot:
         except TimeoutError:
             process.kill()
             await process.wait()
-        _sweep(process.pid)
+        sweep(self._mark)
         if self._reader is not None:
             await asyncio.wait([self._reader], timeout=5)
 
     async def _spawn(self) -> None:
         package = str(Path(__file__).resolve().parents[2])
-        paths = [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+        given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+        paths = [package, *(str(Path(one).resolve()) for one in given)]
+        self._mark = uuid.uuid4().hex
         environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
         environment |= {
-            "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1", MARK: self._mark,
             "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
         }  # fmt: skip
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tipoff.jobs.guard", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             start_new_session=True, env=environment, cwd="/", limit=LINE_LIMIT,
         )  # fmt: skip
+        self._ended_by_us = False
         self._reader = asyncio.create_task(self._read(self._process))
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
+        """Take what the guard says until it ends; one that says what makes no sense is ended, and the job with it."""
         assert process.stdout is not None  # noqa: S101
-        while (line := await process.stdout.readline()).endswith(b"\n"):
-            event = json.loads(line)
-            if "progress" in event:
-                share, text = event["progress"]
-                self.progress = (share if 0 <= share <= 1 else 0.0, self._clean(text))
-            elif "log" in event:
-                self.lines += [self._clean(text) for text in event["log"]]
-            elif "end" in event:
-                self._end(event["end"])
+        try:
+            while (line := await process.stdout.readline()).endswith(b"\n"):
+                self._heard(json.loads(line))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            self._late = {
+                "outcome": "failed",
+                "transient": False,
+                "error": {
+                    "kind": "unexpected",
+                    "message": f"what its process said makes no sense: {error}",
+                    "where": "worker",
+                },
+            }
+            self._end_guard()
         await process.wait()
-        _sweep(process.pid)
+        sweep(self._mark)
         if self._process is process and self.job is not None:
-            self._end({**ENDED, "peak_mb": 0})
+            self._end({**(self._late if self._ended_by_us else ENDED), "peak_mb": 0})
+
+    def _heard(self, event: dict[str, Any]) -> None:
+        if "progress" in event:
+            share, text = event["progress"]
+            self.progress = (share if 0 <= share <= 1 else 0.0, self._clean(text))
+        elif "log" in event:
+            self.lines += [self._clean(text) for text in event["log"]]
+        elif "end" in event:
+            self._end(self._cleaned(event["end"]))
 
     def _end(self, event: dict[str, Any]) -> None:
-        job, self.job = self.job, None
+        job, self.job, self._due = self.job, None, float("inf")
+        if job is not None:
+            self._on_end(self, job, event)
+
+    def _end_guard(self) -> None:
+        self._ended_by_us, self._due = True, float("inf")
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    def _cleaned(self, event: dict[str, Any]) -> dict[str, Any]:
         if "error" in event:
             event["error"] = {name: self._clean(text) for name, text in event["error"].items()}
         if "message" in event:
             event["message"] = self._clean(event["message"])
-        if job is not None:
-            self._on_end(self, job, event)
+        if "result" in event and self._hidden:
+            text = json.dumps(event["result"])
+            for secret in self._hidden:
+                text = text.replace(json.dumps(secret)[1:-1], "***")
+            event["result"] = json.loads(text)
+        return event
 
     def _clean(self, text: str) -> str:
         """Without secrets, and without what Postgres cannot hold: NUL and halves of surrogate pairs."""
@@ -217,19 +238,3 @@ class Slot:
         if process is not None and process.stdin is not None and process.returncode is None:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 process.stdin.write((json.dumps(command) + "\n").encode())
-
-
-def _sweep(session: int) -> None:
-    """End what is left of a guard's session: where the guard itself was killed nobody else does."""
-    for pid in _in_session(session, psutil.pids()):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
-
-
-def _in_session(session: int, pids: Sequence[int]) -> list[int]:
-    found = []
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if os.getsid(pid) == session and pid != session:
-                found.append(pid)
-    return found

@@ -129,7 +129,7 @@ BUILT_IN: tuple[JobType, ...] = (
     JobType(
         "data_pipeline", f"{_HERE}.pipeline:data_pipeline",
         "Fetch, ingest, statistics, train if asked, predict and seal, grade.",
-        DataPipelineParams, 280.0, 1024, secrets=_ALL, single=True, max_attempts=5,
+        DataPipelineParams, 280.0, 1024, secrets=_ALL, single=True, max_attempts=12,
     ),
     JobType(
         "quick_data_refresh", f"{_HERE}.pipeline:quick_data_refresh",

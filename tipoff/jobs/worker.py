@@ -21,11 +21,16 @@ import psycopg
 
 from tipoff.domain.job import Job, JobError
 from tipoff.jobs import schedule
-from tipoff.jobs.slot import Deployment, Slot
+from tipoff.jobs.deployment import Deployment
+from tipoff.jobs.slot import Slot
+from tipoff.jobs.strays import sweep
 from tipoff.jobs.types import JobType
 from tipoff.storage.lease import DatabaseAwayError, LeaseStore, listen
 
 Report = Callable[[str], None]
+LOST = "it is another attempt's now: nothing was written"
+LAST_WORDS = 5.0
+"""seconds that a worker which ends takes to write what its jobs came to"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ class Worker:
 
     async def run(self) -> None:
         """Until `stop`."""
+        sweep()
         self._report(f"worker {self.name} runs {', '.join(self._only)}")
         helpers = [self._watched(self._listen()), self._watched(self._beat_for_ever())]
         try:
@@ -97,11 +103,23 @@ class Worker:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
             await asyncio.gather(*(slot.close() for slot in self._slots))
-            await asyncio.gather(*self._finishing, return_exceptions=True)
+            await self._write_the_rest()
             await self._store.close()
         if self._broken is not None:
             raise self._broken
         self._report(f"worker {self.name} stopped")
+
+    async def _write_the_rest(self) -> None:
+        """A last try to write what ended; what cannot be written now is another attempt's once the lease is over."""
+        end = time.monotonic() + LAST_WORDS
+        while self._finishing and time.monotonic() < end:
+            with contextlib.suppress(DatabaseAwayError, psycopg.Error):
+                await self._settle()
+            if self._finishing:
+                await asyncio.wait(self._finishing, timeout=0.1)
+        for task in self._finishing:
+            task.cancel()
+        await asyncio.gather(*self._finishing, return_exceptions=True)
 
     def _watched(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task whose unforeseen failure ends the worker: one that no longer renews must not go on claiming."""
@@ -137,14 +155,14 @@ class Worker:
             self._wake.clear()
 
     async def _look(self) -> None:
-        found = await self._store.look(self._only, list(self._held))
+        found = await self._store.look(self._only, list(self._types), list(self._held))
         for job_id in found.cancel:
             if job_id in self._held and self._held[job_id].works:
                 self._held[job_id].slot.stop("cancel")
         if found.expired:
             for job_id, state, lost in await self._store.reap():
                 self._report(f"job {job_id}: its worker {lost} was lost; now {state}")
-        if found.schedules and self._schedules:
+        if found.schedules and self._schedules and not self._stop.is_set():
             for sentence in await schedule.fire_due(self._store, self._types):
                 self._report(sentence)
             self._wake.set()
@@ -153,7 +171,7 @@ class Worker:
 
     async def _settle(self) -> None:
         """Write completions, and begin jobs in the places that are free."""
-        free = [] if self._stop.is_set() else [slot for slot in self._slots if slot.job is None]
+        free = [] if self._stop.is_set() or self._broken else [slot for slot in self._slots if slot.job is None]
         if not free and not self._store.unwritten:
             return
         begun = time.monotonic()
@@ -170,14 +188,18 @@ class Worker:
 
     def _on_end(self, slot: Slot, job: Job, event: dict[str, Any]) -> None:
         """Its place is free; what became of the job is still to be written."""
-        task = self._watched(self._finish(job, {**event, "stopping": slot.stopping}, slot.take_lines()))
+        held = self._held.get(job.id)
+        if held is None or held.job is not job:
+            return  # it was lost, and said so, and is held again in another attempt
+        task = self._watched(self._finish(held, {**event, "stopping": slot.stopping}, slot.take_lines()))
         self._finishing.add(task)
         task.add_done_callback(self._finishing.discard)
 
-    async def _finish(self, job: Job, event: dict[str, Any], lines: list[tuple[int, str]]) -> None:
-        """Write what became of a job, as long as it is ours."""
+    async def _finish(self, held: Held, event: dict[str, Any], lines: list[tuple[int, str]]) -> None:
+        """Write what became of an attempt, as long as it is ours."""
+        job = held.job
         try:
-            while job.id in self._held:
+            while self._held.get(job.id) is held:
                 try:
                     if lines:
                         await self._store.log(job, lines)
@@ -186,16 +208,18 @@ class Worker:
                     break
                 except DatabaseAwayError as error:
                     self._away(error)
-                    if time.monotonic() > self._held[job.id].beaten + self._timing.lease:
+                    if time.monotonic() > held.beaten + self._timing.lease:
                         self._report(f"{job.type} {job.id}: its lease ended while the database was away")
                         break
+            else:
+                self._report(f"{job.type} {job.id} attempt {job.attempt}: {LOST}")
         finally:
-            self._held.pop(job.id, None)
+            if self._held.get(job.id) is held:
+                del self._held[job.id]
             self._wake.set()
 
     async def _write_end(self, job: Job, event: dict[str, Any]) -> str:
         outcome = event["outcome"]
-        lost = "it is another attempt's now: nothing was written"
         if outcome == "completed":
             self._wake.set()
             try:
@@ -204,23 +228,25 @@ class Worker:
                 said = f"its result cannot be stored: {refusal}"
                 why = {"kind": "result_not_storable", "message": said, "where": job.type}
                 return await self._write_end(job, {"outcome": "failed", "transient": False, "error": why})
-            return f"completed, {event.get('peak_mb', 0)} MB" if done else lost
+            return f"completed, {event.get('peak_mb', 0)} MB" if done else LOST
         if outcome == "ended":
             return "completed in its own transaction"
         if outcome == "lease_lost":
             return "ended before its lease did, because it could not be renewed"
         if outcome == "stopped" and event["stopping"] == "cancel":
-            return "cancelled" if await self._store.cancelled(job) else lost
+            return "cancelled" if await self._store.cancelled(job) else LOST
         if outcome == "stopped":
-            return "handed back" if await self._store.release(job) else lost
+            return "handed back" if await self._store.release(job) else LOST
         error = JobError(**event["error"])
         backoff = self._types[job.type].backoff
         state = await self._store.fail(job, error, event["transient"], backoff)
-        return f"{state}: {error.kind}: {error.message}" if state else lost
+        return f"{state}: {error.kind}: {error.message}" if state else LOST
 
     async def _beat_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._timing.progress)
+            for slot in self._slots:
+                slot.enforce()
             try:
                 await self._beat()
             except DatabaseAwayError as error:
@@ -289,6 +315,9 @@ class Worker:
         while self._held and time.monotonic() < end and not self._hurry.is_set():
             self._wake.clear()
             try:
+                if self._look_now:
+                    self._look_now = False
+                    await self._look()
                 await self._settle()
             except DatabaseAwayError as error:
                 self._away(error)

@@ -27,6 +27,7 @@ class FetchReport:
     asked: int = 0
     settled: int = 0
     empty: int = 0
+    left: int = 0
     failed: dict[str, str] = dataclasses.field(default_factory=dict)
     ingest: IngestReport = dataclasses.field(default_factory=IngestReport)
 
@@ -50,12 +51,14 @@ def fetch(
 def keep_days(
     pool: Pool, source: MatchSource, days: list[dt.date], progress: Progress = quiet,
     kept: Callable[[Connection, list[dt.date]], None] = lambda _connection, _days: None,
+    enough: Callable[[], bool] = lambda: False,
 ) -> FetchReport:  # fmt: skip
     """Ask for `days` and keep the answers verbatim, a batch a transaction; settled days are not asked for again.
 
     A day that fails for a passing reason is named in the report and the others go on; after three in a row
     the last failure is raised, when what was answered before is kept. Raises TerminalUpstreamError at once where
-    asking again is pointless. `kept` is called in the transaction that keeps those days.
+    asking again is pointless. `kept` is called in the transaction that keeps those days. Once `enough` says so
+    it ends; the report then says how many days are `left`.
     """
     report = FetchReport()
     with pool.connection() as connection:
@@ -68,6 +71,9 @@ def keep_days(
             if day in settled:
                 report.settled += 1
                 continue
+            if enough():
+                report.left = len(days) - i
+                break
             report.asked += 1
             try:
                 batch[day] = source.fetch_day(day)

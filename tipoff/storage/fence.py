@@ -58,6 +58,11 @@ class FencedConnection(psycopg.Connection[Any]):
             raise LeaseLostError(f"job {job_id} is no longer held by this attempt: what it wrote last was undone")
 
 
+def attempt_name(job_id: uuid.UUID, token: int) -> str:
+    """What the connections of one attempt are called, so that whoever takes its job over can end them."""
+    return f"tipoff-job {job_id} {token}"
+
+
 def fenced_pool(dsn: str, job_id: uuid.UUID, token: int, max_size: int = 2) -> Pool:
     """An open pool whose transactions are fenced by the job's token."""
 
@@ -68,7 +73,7 @@ def fenced_pool(dsn: str, job_id: uuid.UUID, token: int, max_size: int = 2) -> P
 
     pool: Pool = ConnectionPool(
         dsn, connection_class=FencedConnection, min_size=1, max_size=max_size, open=False, configure=prepare,
-        timeout=20.0, kwargs=connection_kwargs("tipoff-job"),
+        timeout=20.0, kwargs=connection_kwargs(attempt_name(job_id, token)),
     )  # fmt: skip
     pool.open(wait=True, timeout=20.0)
     return pool

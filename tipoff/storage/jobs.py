@@ -35,7 +35,7 @@ def get(connection: Connection, job_id: uuid.UUID) -> Job | None:
 def starting_with(connection: Connection, prefix: str) -> list[uuid.UUID]:
     """Up to two jobs whose id begins so."""
     rows = connection.execute(
-        "select id from job_queue where id::text like %s limit 2", (prefix.lower().replace("%", "") + "%",)
+        "select id from job_queue where starts_with(id::text, %s) limit 2", (prefix.lower(),)
     ).fetchall()
     return [row[0] for row in rows]
 
@@ -81,7 +81,7 @@ def retry(connection: Connection, job_id: uuid.UUID) -> Job | None:
 
 def cleanup(connection: Connection, days: float, keep: int) -> int:
     """Delete final jobs beyond `days` of age or beyond the newest `keep`."""
-    row = connection.execute(transitions.CLEANUP, {"days": int(days), "keep": keep}).fetchone()
+    row = connection.execute(transitions.CLEANUP, {"days": days, "keep": keep}).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -126,7 +126,12 @@ def logs(connection: Connection, job_id: uuid.UUID) -> list[tuple[int, int, dt.d
 
 
 def plan_steps(connection: Connection, job_id: uuid.UUID, names: Sequence[str]) -> None:
-    """Write down the steps a job will take; those already there stay as they are."""
+    """Write down the steps a job will take; those there already stay as they are, unless they were other ones."""
+    connection.execute(
+        "with other as (select array_agg(step order by position) <> %(names)s as ones from pipeline_jobs "
+        "where job_id = %(id)s) delete from pipeline_jobs using other where job_id = %(id)s and other.ones",
+        {"id": job_id, "names": list(names)},
+    )
     connection.execute(
         "insert into pipeline_jobs (job_id, step, position) select %s, name, place - 1 "
         "from unnest(%s::text[]) with ordinality as t (name, place) on conflict do nothing",

@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 
 from tipoff.domain.job import Job, JobError, job_of
 from tipoff.storage import transitions
+from tipoff.storage.fence import attempt_name
 from tipoff.storage.pool import connection_kwargs
 
 Async = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -149,12 +150,33 @@ class LeaseStore:
         return bool(await self._ask(transitions.RELEASE, _held(job)))
 
     async def reap(self) -> list[tuple[uuid.UUID, str, str]]:
-        """(job, what became of it, the worker that was lost) of every lease that ran out."""
-        return [(row[0], row[1], row[2]) for row in await self._ask(transitions.REAP, {})]
+        """(job, what became of it, the worker that was lost) of every lease that ran out.
 
-    async def look(self, types: Sequence[str], running: Sequence[uuid.UUID]) -> Look:
-        """What there is to do."""
-        [row] = await self._ask(transitions.LOOK, {"types": list(types), "running": list(running)})
+        An attempt that was frozen in the middle of a transaction holds its locks: its connections are ended first.
+        A job whose rows somebody else has locked is left for the next time.
+        """
+        async with self._turn:
+            connection = await self._connected()
+            with self._bounded(connection):
+                rows = await (await connection.execute(transitions.EXPIRED.encode())).fetchall()
+                names = [attempt_name(job_id, token) for job_id, token in rows]
+                await connection.execute(transitions.END_CONNECTIONS.encode(), {"names": names})
+                return [found for job_id, _ in rows for found in await self._reap_one(connection, job_id)]
+
+    async def _reap_one(self, connection: Async, job_id: uuid.UUID) -> list[tuple[uuid.UUID, str, str]]:
+        try:
+            async with connection.transaction():
+                await connection.execute("select set_config('lock_timeout', '500ms', true)")
+                cursor = await connection.execute(transitions.REAP.encode(), {"id": job_id})
+                return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
+        except psycopg.errors.LockNotAvailable:
+            return []
+
+    async def look(self, types: Sequence[str], known: Sequence[str], running: Sequence[uuid.UUID]) -> Look:
+        """What there is to do for a worker that runs `types` and fires schedules of `known` ones."""
+        [row] = await self._ask(
+            transitions.LOOK, {"types": list(types), "known": list(known), "running": list(running)}
+        )
         return Look(*row)
 
     async def log(self, job: Job, lines: Sequence[tuple[int, str]]) -> None:
@@ -229,12 +251,21 @@ def _cut(connection: Async) -> None:
 
 
 async def connect(dsn: str, name: str) -> Async:
-    """A connection that commits each statement by itself, in UTC."""
+    """A connection that commits each statement by itself, in UTC; raises OperationalError when nobody answers."""
     how = {**connection_kwargs(name), "connect_timeout": CALL_TIMEOUT}
     connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True, **how)
-    await connection.execute(
-        "select set_config('timezone', 'UTC', false), set_config('statement_timeout', '10s', false)"
-    )
+    overdue = asyncio.get_running_loop().call_later(
+        CALL_TIMEOUT, _cut, connection
+    )  # a pooler answers for a dead server
+    try:
+        await connection.execute(
+            "select set_config('timezone', 'UTC', false), set_config('statement_timeout', '10s', false)"
+        )
+    except BaseException:
+        connection.pgconn.finish()
+        raise
+    finally:
+        overdue.cancel()
     return connection
 
 

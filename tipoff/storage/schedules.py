@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
+import psycopg
 from psycopg.types.json import Jsonb
 
 from tipoff.storage import transitions
@@ -76,16 +78,16 @@ def move(connection: Connection, name: str, next_at: dt.datetime) -> None:
 def forget_ticks(connection: Connection, days: float) -> int:
     """Delete ticks older than that."""
     return connection.execute(
-        "delete from schedule_ticks where fired_at < clock_timestamp() - make_interval(days => %s)", (int(days),)
+        "delete from schedule_ticks where fired_at < clock_timestamp() - make_interval(secs => 86400 * %s)", (days,)
     ).rowcount
 
 
-async def take_due(connection: Async) -> list[tuple[Schedule, dt.datetime]]:
-    """Schedules that are due, locked until the transaction ends, with the database's time."""
+async def take_due(connection: Async, types: Sequence[str]) -> list[tuple[Schedule, dt.datetime]]:
+    """Schedules of these types that are due, locked until the transaction ends, with the database's time."""
     cursor = await connection.execute(
         f"select {COLUMNS}, clock_timestamp() from job_schedules where enabled and next_at <= clock_timestamp() "
-        "order by next_at limit 20 for update skip locked".encode()
-    )
+        "and type = any(%s) order by next_at limit 20 for update skip locked".encode(), (list(types),),
+    )  # fmt: skip
     return [(Schedule(*row[:-1]), row[-1]) for row in await cursor.fetchall()]
 
 
@@ -96,7 +98,27 @@ async def enqueue(connection: Async, values: dict[str, Any]) -> tuple[uuid.UUID,
         row = await cursor.fetchone()
         if row is not None:
             return row[0], row[1]
-    raise RuntimeError(f"no {values['type']} job could be enqueued: jobs with its key come and go")
+    raise psycopg.errors.LockNotAvailable(f"no {values['type']} could be enqueued: jobs with its key come and go")
+
+
+async def wait_briefly(connection: Async) -> None:
+    """Until the transaction ends, no lock is waited for longer than half a second."""
+    await connection.execute("select set_config('lock_timeout', '500ms', true)")
+
+
+async def passed_over(connection: Async, schedule: Schedule, next_at: dt.datetime, outcome: str) -> None:
+    """A tick that is not fired; the next one is at `next_at`."""
+    await connection.execute(
+        "update job_schedules set next_at = %s, last_outcome = %s where name = %s", (next_at, outcome, schedule.name)
+    )
+
+
+async def switched_off(connection: Async, schedule: Schedule, why: str) -> None:
+    """It does not fire any more until it is edited."""
+    await connection.execute(
+        "update job_schedules set enabled = false, last_outcome = %s where name = %s",
+        (f"switched off: {why}"[:500], schedule.name),
+    )
 
 
 async def fired(

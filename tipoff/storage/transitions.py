@@ -129,11 +129,24 @@ where {HELD} returning pg_notify('{CHANNEL}', type)
 """
 """A worker that stops hands the job back; the attempt is given back too."""
 
+EXPIRED = """
+select id, token from job_queue where status = 'running' and lease_until <= clock_timestamp()
+order by lease_until limit 100
+"""
+"""Attempts whose lease ran out. Changes nothing."""
+
+END_CONNECTIONS = """
+select pg_terminate_backend(pid) from pg_stat_activity
+where application_name = any(%(names)s) and usename = current_user
+"""
+"""What a lost attempt still has open is ended, so that its locks hold nobody up."""
+
 REAP = f"""
 with over as (
   select id, case when cancel_requested_at is not null then 'cancelled'
     when attempt < max_attempts then 'pending' else 'failed' end as next, worker as lost
-  from job_queue where status = 'running' and lease_until <= clock_timestamp() for update skip locked
+  from job_queue where id = %(id)s and status = 'running' and lease_until <= clock_timestamp()
+  for update skip locked
 )
 update job_queue j set status = over.next, worker = null, lease_until = null,
   started_at = case when over.next = 'pending' then null else started_at end,
@@ -147,7 +160,7 @@ from over where j.id = over.id
 returning j.id, over.next, over.lost, pg_notify('{CHANNEL}', case when over.next = 'pending' then j.type
   else 'done ' || j.id end)
 """
-"""Leases that ran out: back to the front of the queue, or failed when its attempts are used up, or cancelled."""
+"""Its lease ran out: back to its place in the queue, or failed when its attempts are used up, or cancelled."""
 
 CANCEL = f"""
 update job_queue set
@@ -174,7 +187,8 @@ with kept as (
   select id, row_number() over (order by finished_at desc, id) as place from job_queue where finished_at is not null
 ), gone as (
   delete from job_queue j using kept k
-  where j.id = k.id and (k.place > %(keep)s or j.finished_at < clock_timestamp() - make_interval(days => %(days)s))
+  where j.id = k.id
+    and (k.place > %(keep)s or j.finished_at < clock_timestamp() - make_interval(secs => 86400 * %(days)s))
     and not exists (select 1 from job_queue c where c.parent = j.id and c.finished_at is null)
   returning 1
 )
@@ -187,7 +201,7 @@ select
   exists (select 1 from job_queue where status = 'running' and lease_until <= clock_timestamp()),
   exists (select 1 from job_queue
     where status = 'pending' and run_after <= clock_timestamp() and type = any(%(types)s)),
-  exists (select 1 from job_schedules where enabled and next_at <= clock_timestamp()),
+  exists (select 1 from job_schedules where enabled and next_at <= clock_timestamp() and type = any(%(known)s)),
   array(select id from job_queue where id = any(%(running)s::uuid[]) and cancel_requested_at is not null)
 """
 """What there is to do: leases over, jobs waiting, schedules due, and which of ours are to stop. Changes nothing."""
@@ -196,7 +210,7 @@ LOG = f"""
 insert into job_logs (job_id, token, number, attempt, line)
 select id, token, l.number, attempt, l.line
 from job_queue, unnest(%(numbers)s::int[], %(lines)s::text[]) as l (number, line)
-where {HELD}
+where ({HELD}) or (id = %(id)s and token = %(token)s and status = 'completed')
 on conflict do nothing
 """
-"""Lines that the attempt's process wrote."""
+"""Lines that the attempt's process wrote; also after it completed the job in a transaction of its own."""

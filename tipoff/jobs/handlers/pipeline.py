@@ -18,6 +18,8 @@ from tipoff.storage.pool import Connection
 from tipoff.upstream.h2h2025 import H2H2025Source
 
 RECENT_DAYS = 2
+FOR_THE_REST = 60.0
+"""seconds of an attempt in which no more days are fetched: a long history takes several attempts"""
 
 
 def data_pipeline(work: Work) -> dict[str, Any]:
@@ -74,11 +76,15 @@ def _fetch(work: Work, step: StepRun, days: int) -> dict[str, Any]:
         done.update(day.isoformat() for day in fetched)
         step.note(connection, now=begun.isoformat(), kept=sorted(done))
 
-    report = keep_days(work.pool, work.source, wanted, step.progress, kept)
+    report = keep_days(work.pool, work.source, wanted, step.progress, kept, lambda: work.seconds_left < FOR_THE_REST)
     step.rows_in, step.rows_out = len(wanted), report.asked - report.empty - len(report.failed)
     if report.failed:
         named = "; ".join(f"{day}: {why}" for day, why in report.failed.items())
         raise TransientUpstreamError(f"{len(report.failed)} days could not be fetched ({named}); the others are kept")
+    if report.left:
+        raise TransientUpstreamError(
+            f"out of time with {report.left} of {len(wanted)} days left for the next attempt; the others are kept"
+        )
     return {
         "asked": report.asked,
         "settled": report.settled,
