@@ -29,8 +29,9 @@ demo: $(VENV)/.runtime  ## Forecasts for a simulated league, with an honest meas
 up: $(VENV)/.runtime  ## Run continuously: poll, ingest, update, forecast
 	@$(BIN)/tipoff up
 
-test: $(VENV)/.dev  ## Run the tests against a real private Postgres
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev  ## Run the tests against a real private Postgres; what measures time runs alone
+	$(BIN)/python -m pytest tests/chaos
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/chaos
 
 check: $(VENV)/.dev  ## Formatting, lint, types, architecture
 	$(BIN)/ruff format --check .

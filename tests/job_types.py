@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import re
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from pydantic import Field
 
 from tipoff.errors import InputError, LeaseLostError, TransientUpstreamError
@@ -63,7 +65,7 @@ def late_write(work: Work) -> None:
     end = time.monotonic() + params.seconds
     try:
         while time.monotonic() < end or work.task.attempt == 1:
-            with work.pool.connection() as connection:
+            with contextlib.suppress(psycopg.OperationalError), work.pool.connection() as connection:  # it may be cut
                 connection.execute(
                     "insert into effects (n, pid, attempt) values (1, %s, %s)", (os.getpid(), work.task.attempt)
                 )

@@ -1,3 +1,3 @@
--- Two pipelines cannot be live at once, whoever enqueues them and with whatever key.
-create unique index job_queue_one_pipeline on public.job_queue (type)
-  where type = 'data_pipeline' and status in ('pending', 'running');
+-- Two pipelines cannot be live at once, whoever enqueues them: each carries the key that may be live only once.
+alter table public.job_queue add constraint pipeline_has_its_key
+  check (type <> 'data_pipeline' or dedupe_key is not distinct from 'data_pipeline');

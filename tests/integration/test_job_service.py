@@ -182,8 +182,11 @@ def test_two_pipelines_are_impossible_whoever_makes_them(pool: Pool) -> None:
     """A second pipeline with another key, or none."""
     with pool.connection() as connection:
         JOBS.enqueue(connection, "data_pipeline")
-    with pytest.raises(psycopg.errors.UniqueViolation), pool.connection() as connection:
-        connection.execute("insert into job_queue (type, rank) values ('data_pipeline', 0)")
+    for key, refusal in ((None, "CheckViolation"), ("other", "CheckViolation"), ("data_pipeline", "UniqueViolation")):
+        with pytest.raises(getattr(psycopg.errors, refusal)), pool.connection() as connection:
+            connection.execute(
+                "insert into job_queue (type, rank, dedupe_key) values ('data_pipeline', 0, %s)", (key,)
+            )
 
 
 def test_cleanup_keeps_what_is_live_and_what_is_young(pool: Pool) -> None:
