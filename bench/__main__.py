@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,35 +45,36 @@ def backtest(matches: list[Match] | None) -> dict[str, Any] | None:
     return made
 
 
-def main() -> None:
-    """Measure and write."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+def parts() -> dict[str, Callable[[], Any]]:
+    """Every measurement by name."""
     recorded = real()
-    results = {
-        "commit": commit,
-        "machine": {"system": platform.platform(), "python": platform.python_version(), "processor": _processor()},
-        "real_matches": recorded is not None,
-        "backtest": backtest(recorded),
-        "replay": measure(recorded or simulated(13_601)),
-        "fit": alone("fit"),
-        "ingest": alone("ingest"),
-        "sealing": alone("sealing"),
-        "gate": alone("gate"),
-        "queues": queues(),
-        "pipeline": pipeline(),
-        "cost": [alone("cost", str(count)) for count in (1_000, 10_000, 100_000)],
+    alone_ones = {name: functools.partial(alone, name) for name in ("fit", "ingest", "sealing", "gate")}
+    return {
+        "backtest": lambda: backtest(recorded),
+        "replay": lambda: measure(recorded or simulated(13_601)),
+        **alone_ones,
+        "queues": queues,
+        "pipeline": pipeline,
+        "cost": lambda: [alone("cost", str(count)) for count in (1_000, 10_000, 100_000)],
     }
+
+
+def main(*names: str) -> None:
+    """Measure everything, or the parts named, and write it down with the commit."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    known = parts()
+    if unknown := set(names) - set(known):
+        sys.exit(f"there is no measurement {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    results = json.loads(RESULTS.read_text()) if names else {"commits": {}}
+    for name in names or known:
+        results[name] = known[name]()
+        results["commits"][name] = commit
+    results["machine"] = {
+        "system": platform.platform(), "python": platform.python_version(), "processor": _processor(),
+    }  # fmt: skip
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     write_figures()
-    print(
-        json.dumps(
-            {
-                key: results[key]
-                for key in ("replay", "fit", "ingest", "sealing", "gate", "queues", "pipeline", "cost")
-            },
-            indent=1,
-        )
-    )
+    print(json.dumps({name: results[name] for name in names or known if name != "backtest"}, indent=1))
 
 
 def _processor() -> str:
@@ -81,4 +84,4 @@ def _processor() -> str:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

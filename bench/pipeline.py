@@ -15,6 +15,7 @@ from bench.postgres import Statements, fresh_postgres
 from tests.jobs import WorkerProcess, ended, enqueue, workers
 from tipoff.domain.job import Job
 from tipoff.storage.embedded import PrivatePostgres
+from tipoff.storage.fence import attempt_name
 from tipoff.storage.pool import Pool, open_pool
 from tipoff.upstream.recorded import RecordedSource
 
@@ -51,7 +52,8 @@ def _pipeline(postgres: PrivatePostgres, days: int) -> dict[str, Any]:
         statements = Statements(postgres)
         statements.begin()
         job = _done(pool, days)
-        asked = [what for name, what in statements.taken() if name == "tipoff-job"]
+        asked = [what for name, what in statements.taken() if name == attempt_name(job.id, 1)]
+        assert asked
         return {
             "results": job.result["predict"]["results"],
             "queries": len(_queries(asked)),

@@ -52,7 +52,8 @@ def figures(results: dict[str, Any]) -> str:
     if results["pipeline"]:
         parts += ["", _pipeline(results["pipeline"])]
     parts += ["", _chaos(json.loads(CHAOS.read_text()))]
-    parts += ["", f"Measured at commit `{results['commit'][:12]}`; everything is in `bench/results.json`."]
+    commits = ", ".join(f"`{commit[:12]}`" for commit in dict.fromkeys(results["commits"].values()))
+    parts += ["", f"Measured at commit {commits}; everything is in `bench/results.json`."]
     return "\n".join(parts)
 
 

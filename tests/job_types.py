@@ -129,11 +129,12 @@ def loud(work: Work) -> None:
         print(line)
 
 
-def talkative(work: Work) -> None:
-    """Writes a thousand lines, and a secret."""
+def talkative(work: Work) -> dict[str, Any]:
+    """Writes a thousand lines and a secret, and returns it."""
     for i in range(1000):
         print(f"line {i}")
     print(f"password {work.task.environment} {os.environ.get('TIPOFF_H2H_2025_TOKEN')}")
+    return {"given": [os.environ.get("TIPOFF_H2H_2025_TOKEN"), 7]}
 
 
 def segfault(work: Work) -> None:

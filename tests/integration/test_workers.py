@@ -75,7 +75,7 @@ def test_output_is_kept_bounded_and_without_secrets(pool: Pool, application_dsn:
         done = ended(pool, enqueue(pool, "talkative"))
     with pool.connection() as connection:
         lines = [line.line for line in JOBS.logs(connection, done.id)]
-    assert done.status == "completed"
+    assert (done.status, done.result) == ("completed", {"given": ["***", 7]})
     assert lines[0] == "line 0"
     assert lines[-1].startswith("password")
     assert len(lines) == 301

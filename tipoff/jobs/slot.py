@@ -171,9 +171,9 @@ class Slot:
             start_new_session=True, env=environment, cwd="/", limit=LINE_LIMIT,
         )  # fmt: skip
         self._ended_by_us = False
-        self._reader = asyncio.create_task(self._read(self._process))
+        self._reader = asyncio.create_task(self._read(self._process, self._mark))
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
+    async def _read(self, process: asyncio.subprocess.Process, mark: str) -> None:
         """Take what the guard says until it ends; one that says what makes no sense is ended, and the job with it."""
         assert process.stdout is not None  # noqa: S101
         try:
@@ -191,7 +191,7 @@ class Slot:
             }
             self._end_guard()
         await process.wait()
-        sweep(self._mark)
+        sweep(mark)
         if self._process is process and self.job is not None:
             self._end({**(self._late if self._ended_by_us else ENDED), "peak_mb": 0})
 
@@ -219,19 +219,23 @@ class Slot:
             event["error"] = {name: self._clean(text) for name, text in event["error"].items()}
         if "message" in event:
             event["message"] = self._clean(event["message"])
-        if "result" in event and self._hidden:
-            text = json.dumps(event["result"])
-            for secret in self._hidden:
-                text = text.replace(json.dumps(secret)[1:-1], "***")
-            event["result"] = json.loads(text)
+        if "result" in event:
+            event["result"] = self._without_secrets(event["result"])
         return event
+
+    def _without_secrets(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {self._without_secrets(name): self._without_secrets(one) for name, one in value.items()}
+        if isinstance(value, list):
+            return [self._without_secrets(one) for one in value]
+        if isinstance(value, str):
+            for secret in self._hidden:
+                value = value.replace(secret, "***")
+        return value
 
     def _clean(self, text: str) -> str:
         """Without secrets, and without what Postgres cannot hold: NUL and halves of surrogate pairs."""
-        text = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-        for secret in self._hidden:
-            text = text.replace(secret, "***")
-        return text
+        return str(self._without_secrets(text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()))
 
     def _tell(self, command: dict[str, Any]) -> None:
         process = self._process
