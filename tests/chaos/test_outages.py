@@ -103,10 +103,10 @@ def test_workers_outlive_the_database(own: PrivatePostgres, tmp_path: Path) -> N
         "seconds_until_all_done": round(took, 1), "idle_queries_a_second_of_a_worker": round(idle, 2),
     }  # fmt: skip
     print(measured)
-    keep("outages", measured)
     assert (measured["lost"], measured["doubled"]) == (0, 0)
     assert burnt < 0.1
     assert idle <= 2.0
+    keep("outages", measured)
 
 
 def _queries_a_second(postgres: PrivatePostgres, count: int) -> float:

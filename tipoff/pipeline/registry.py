@@ -41,16 +41,26 @@ def unheard(_connection: Connection, _submitted: Submitted) -> None:
     """Nobody wants to know."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Terms:
+    """What is asked beside the gate (the least accuracy), and who is told in the transaction that registers a model.
+
+    `learned` is needed where the results it is judged on are only the last part of what it has learned.
+    """
+
+    performance_threshold: float = 0.0
+    landed: Landed = unheard
+    learned: Learned | None = None
+
+
 def submit(
     pool: Pool, store: ArtifactStore, challenger: Model, known: Sequence[Match], now: dt.datetime,
-    code_version: str, progress: Progress = quiet, performance_threshold: float = 0.0, landed: Landed = unheard,
-    learned: Learned | None = None,
+    code_version: str, progress: Progress = quiet, terms: Terms = Terms(),
 ) -> Submitted:  # fmt: skip
     """Store, judge against the champion; then register, write the verdict down and activate what passed, at once.
 
     The model judged is the one read back from the store. A champion that changed meanwhile is judged against
-    again. `landed` is called in the transaction that registers it; `learned` is needed where `known` is only the last
-    part of what the challenger has learned. Raises ArtifactError when the store fails.
+    again. Raises ArtifactError when the store fails.
     """
     files = challenger.files()
     store.put("state", files.blob)
@@ -62,7 +72,7 @@ def submit(
             champion = models.active(connection)
         progress(0.3, "comparing with the champion")
         verdict = _demanding(
-            _judged(store, files.sha256, champion, known, learned), challenger, performance_threshold
+            _judged(store, files.sha256, champion, known, terms.learned), challenger, terms.performance_threshold
         )
         if verdict.passed and worth is None:
             progress(0.6, "measuring what each part is worth")
@@ -77,7 +87,7 @@ def submit(
                 models.activate(connection, files.sha256, now)
                 models.keep_importance(connection, files.sha256, worth or [])
             done = Submitted(files.sha256, models.find(connection, files.sha256).version, verdict, verdict.passed)
-            landed(connection, done)
+            terms.landed(connection, done)
         progress(1.0, f"model {done.version} {'forecasts now' if verdict.passed else 'was refused'}")
         return done
 

@@ -19,7 +19,7 @@ from tipoff.forecast.model import Model, fingerprint
 from tipoff.forecast.params import Params, params_from_dict
 from tipoff.forecast.table import build_table
 from tipoff.pipeline.history import History
-from tipoff.pipeline.registry import Learned, Submitted, submit
+from tipoff.pipeline.registry import Learned, Submitted, Terms, submit
 from tipoff.storage import models
 from tipoff.storage.artifacts import ArtifactStore
 from tipoff.storage.pool import Connection, Pool
@@ -70,8 +70,11 @@ def train(
     )
     submitted = submit(
         pool, store, model, known, now, code_version,
-        lambda share, message: progress(0.8 + share * 0.2, message), recipe.performance_threshold,
-        lambda connection, done: landed(connection, Trained(model, done)), history.learned,
+        lambda share, message: progress(0.8 + share * 0.2, message),
+        Terms(
+            recipe.performance_threshold, lambda connection, done: landed(connection, Trained(model, done)),
+            history.learned,
+        ),
     )  # fmt: skip
     return Trained(model, submitted)
 
