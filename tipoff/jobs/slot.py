@@ -41,8 +41,14 @@ INHERITED = (
 )
 OVERDUE = 3.0
 """seconds after which a guard that has not ended a handler as it should is taken to hang, and is ended itself"""
-ENDED = {"outcome": "failed", "transient": True, "error": {
-    "kind": "killed", "message": "the process that guards the handler was ended", "where": "worker"}}  # fmt: skip
+
+
+def _failed(kind: str, message: str, *, transient: bool = False) -> dict[str, Any]:
+    error = {"kind": kind, "message": message, "where": "worker"}
+    return {"outcome": "failed", "transient": transient, "error": error}
+
+
+ENDED = _failed("killed", "the process that guards the handler was ended", transient=True)
 
 
 class Slot:
@@ -54,7 +60,6 @@ class Slot:
         self._mark = ""
         self._reader: asyncio.Task[None] | None = None
         self.job: Job | None = None
-        self.type: JobType | None = None
         self.progress: tuple[float, str] | None = None
         self.lines: list[str] = []
         self.logged = 0
@@ -64,32 +69,19 @@ class Slot:
         self._late: dict[str, Any] = ENDED
         self._hidden = deployment.hidden()
 
-    @property
-    def pid(self) -> int | None:
-        """The guard's process, if there is one."""
-        return self._process.pid if self._process is not None else None
-
     async def start(self, job: Job, job_type: JobType, lease: float) -> None:
         """Begin `job`; `lease` is the monotonic moment at which it must have ended unless told otherwise.
 
         Raises OSError when no process can be started.
         """
-        self.job, self.type, self.progress, self.lines, self.logged, self.stopping = job, job_type, None, [], 0, ""
+        self.job, self.progress, self.lines, self.logged, self.stopping = job, None, [], 0, ""
         if self._process is None or self._process.returncode is not None:
             try:
                 await self._spawn()
             except OSError:
                 self.job = None
                 raise
-        self._late = {
-            "outcome": "failed",
-            "transient": False,
-            "error": {
-                "kind": "timeout",
-                "message": f"took longer than the {job_type.seconds:g} s allowed",
-                "where": "worker",
-            },
-        }
+        self._late = _failed("timeout", f"took longer than the {job_type.seconds:g} s allowed")
         self._due = time.monotonic() + job_type.seconds + OVERDUE
         d = self._deployment
         self._tell(
@@ -180,15 +172,7 @@ class Slot:
             while (line := await process.stdout.readline()).endswith(b"\n"):
                 self._heard(json.loads(line))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            self._late = {
-                "outcome": "failed",
-                "transient": False,
-                "error": {
-                    "kind": "unexpected",
-                    "message": f"what its process said makes no sense: {error}",
-                    "where": "worker",
-                },
-            }
+            self._late = _failed("unexpected", f"what its process said makes no sense: {error}")
             self._end_guard()
         await process.wait()
         sweep(mark)

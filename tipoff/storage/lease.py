@@ -166,7 +166,7 @@ class LeaseStore:
     async def _reap_one(self, connection: Async, job_id: uuid.UUID) -> list[tuple[uuid.UUID, str, str]]:
         try:
             async with connection.transaction():
-                await connection.execute("select set_config('lock_timeout', '500ms', true)")
+                await connection.execute(transitions.WAIT_BRIEFLY)
                 cursor = await connection.execute(transitions.REAP.encode(), {"id": job_id})
                 return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
         except psycopg.errors.LockNotAvailable:

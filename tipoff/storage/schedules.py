@@ -103,7 +103,7 @@ async def enqueue(connection: Async, values: dict[str, Any]) -> tuple[uuid.UUID,
 
 async def wait_briefly(connection: Async) -> None:
     """Until the transaction ends, no lock is waited for longer than half a second."""
-    await connection.execute("select set_config('lock_timeout', '500ms', true)")
+    await connection.execute(transitions.WAIT_BRIEFLY)
 
 
 async def passed_over(connection: Async, schedule: Schedule, next_at: dt.datetime, outcome: str) -> None:

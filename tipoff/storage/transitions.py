@@ -49,6 +49,9 @@ select id from new, told
 """
 """Many jobs of one type without a key wait."""
 
+WAIT_BRIEFLY = "select set_config('lock_timeout', '500ms', true)"
+"""In a transaction that must hold nobody up: no lock is waited for longer than half a second."""
+
 IN_ORDER = """
 select set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true),
   set_config('enable_seqscan', 'off', true)
