@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import platformdirs
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from tipoff.errors import InputError
 
 H2H_2026 = "https://api-h2h.hudstats.com/v1"
 H2H_2025 = "https://api-sis-stats.hudstats.com/v1"
@@ -107,6 +110,56 @@ class Settings(BaseSettings):
         description="Python modules with more job types (a list TYPES each).",
     )
 
+    host: str = Field(
+        default="127.0.0.1", validation_alias="API_HOST", description="Address at which tipoff up serves the API."
+    )
+    port: int = Field(
+        default=8000,
+        validation_alias=AliasChoices("PORT", "API_PORT"),
+        description="Port at which tipoff up serves the API; PORT wins over API_PORT.",
+    )
+    cors_origins: Annotated[list[str], NoDecode] = Field(
+        default=[],
+        validation_alias="CORS_ORIGINS",
+        description='Origins whose pages may read the API: JSON or a comma list; ["*"] lets all, without cookies.',
+    )
+    operator_key: SecretStr | None = Field(
+        default=None,
+        validation_alias="OPERATOR_API_KEY",
+        description="An API key with the scope admin, beside those that tipoff keys makes.",
+    )
+    open_reads: bool = Field(
+        default=True,
+        validation_alias="TIPOFF_OPEN_READS",
+        description="Whether everybody may read; false: reading needs a key too.",
+    )
+    client_header: str | None = Field(
+        default=None,
+        validation_alias="TIPOFF_CLIENT_HEADER",
+        description="Header in which a trusted proxy puts the client's address (on Render: CF-Connecting-IP).",
+    )
+    reads_a_minute: int = Field(
+        default=600, ge=1, validation_alias="TIPOFF_READS_A_MINUTE", description="Reads a client may make."
+    )
+    writes_a_minute: int = Field(
+        default=60, ge=1, validation_alias="TIPOFF_WRITES_A_MINUTE", description="Writes a client may make."
+    )
+    failures_a_minute: int = Field(
+        default=10, ge=1, validation_alias="TIPOFF_FAILURES_A_MINUTE", description="Wrong keys a client may try."
+    )
+
+    @field_validator("port", mode="before")
+    @classmethod
+    def _port(cls, value: object) -> object:
+        return 8000 if value == "$PORT" else value
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return json.loads(value) if value.lstrip().startswith("[") else value.replace(",", " ").split()
+
     @field_validator("job_modules", mode="before")
     @classmethod
     def _modules(cls, value: object) -> object:
@@ -125,6 +178,20 @@ class Settings(BaseSettings):
         return sorted(value, reverse=True)
 
     @property
+    def production(self) -> bool:
+        """Whether this is a deployment that others can reach."""
+        return bool(self.render or self.supabase_url)
+
+    @property
     def heads(self) -> Path:
         """Where heads of the ledger are published."""
         return self.home / "ledger-heads.jsonl"
+
+
+def read_settings() -> Settings:
+    """Settings from the environment and `.env`; raises InputError that names the wrong one."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"{part['loc'][0]}: {part['msg']}" for part in error.errors())
+        raise InputError(f"settings: {wrong}") from error

@@ -1,61 +1,14 @@
-"""What commands share: settings and the database."""
+"""What commands share: settings, the database, times."""
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-from collections.abc import Iterator
-
-from pydantic import ValidationError
 
 from tipoff.errors import InputError
-from tipoff.settings import Settings
-from tipoff.storage.embedded import PrivatePostgres
-from tipoff.storage.migrations import migrate
-from tipoff.storage.pool import Pool, open_pool
+from tipoff.settings import read_settings
+from tipoff.storage.database import addresses, database, private_postgres
 
-
-def read_settings() -> Settings:
-    """Settings from the environment and `.env`; raises InputError that names the wrong one."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        wrong = "; ".join(f"{part['loc'][0]}: {part['msg']}" for part in error.errors())
-        raise InputError(f"settings: {wrong}") from error
-
-
-def private_postgres(settings: Settings) -> PrivatePostgres:
-    """The private Postgres of this home; refused where its disk would vanish."""
-    if settings.render or settings.supabase_url:
-        raise InputError("DATABASE_URL is not set: on Render or with Supabase no private Postgres is started")
-    return PrivatePostgres(settings.home, settings.postgres_user)
-
-
-def addresses(settings: Settings) -> tuple[str, str]:
-    """(application's, owner's) address of the database, started where it is a private one.
-
-    The application's role is another one than the owner where the deployment has it, so that it cannot switch the
-    ledger's guard off. The private Postgres always has it.
-    """
-    if settings.database_url is not None:
-        dsn = settings.database_url.get_secret_value()
-        return dsn, settings.owner_database_url.get_secret_value() if settings.owner_database_url else dsn
-    postgres = private_postgres(settings)
-    owner = postgres.start()
-    return postgres.application_dsn, owner
-
-
-@contextlib.contextmanager
-def database(settings: Settings) -> Iterator[Pool]:
-    """A pool on the database, started and brought to the schema (as its owner) where needed."""
-    dsn, owner = addresses(settings)
-    with contextlib.closing(open_pool(owner)) as owners:
-        migrate(owners)
-        if owner == dsn:
-            yield owners
-            return
-    with contextlib.closing(open_pool(dsn)) as pool:
-        yield pool
+__all__ = ["addresses", "database", "parse_time", "private_postgres", "read_settings"]
 
 
 def parse_time(text: str | None) -> dt.datetime | None:

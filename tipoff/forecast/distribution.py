@@ -11,9 +11,9 @@ import functools
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 from tipoff.errors import InputError
+from tipoff.forecast.normal import ndtr, ndtri
 
 F64 = NDArray[np.float64]
 MAX_TOTAL = 500
@@ -83,7 +83,7 @@ class ScoreDistribution:
 
     def total_interval(self, coverage: float = 0.8) -> tuple[float, float]:
         """The central interval of the total, in points."""
-        half = float(ndtri(0.5 + coverage / 2)) * self.total_sd
+        half = ndtri(0.5 + coverage / 2) * self.total_sd
         return self.total_mean - half, self.total_mean + half
 
     @functools.cached_property

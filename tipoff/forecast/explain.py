@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tipoff.domain.match import Fixture
-from tipoff.forecast.state import FilterState
+from tipoff.forecast.known import KnownState
+from tipoff.forecast.onematch import OneMatch
 
 FEW = 20
 """below that many known matches of a player a forecast leans on the prior"""
@@ -46,36 +47,34 @@ class Explanation:
     cautions: list[str]
 
 
-def explain(state: FilterState, fixtures: Sequence[Fixture]) -> list[Explanation]:
+def explain(state: KnownState, fixtures: Sequence[Fixture]) -> list[Explanation]:
     """Take the forecast of each fixture apart, in the order given; the state stays as it is."""
-    taken = state.parts(fixtures)
     mean_player = state.mean_player()
     covariances = state.covariances()
     return [
-        _explanation(fixture, weights, own, small, known, state.arrays.x, covariances, mean_player)
-        for fixture, (weights, own, small, known) in zip(fixtures, taken, strict=True)
+        _explanation(fixture, one, state.arrays.x, covariances, mean_player)
+        for fixture, one in zip(fixtures, state.parts(fixtures), strict=True)
     ]
 
 
 def _explanation(
-    fixture: Fixture, weights: NDArray[np.float64], own: NDArray[np.float64], small: NDArray[np.float64],
-    known: tuple[int, int], x: NDArray[np.float64], covariances: NDArray[np.float64],
+    fixture: Fixture, one: OneMatch, x: NDArray[np.float64], covariances: NDArray[np.float64],
     mean_player: NDArray[np.float64],
 ) -> Explanation:  # fmt: skip
     means, sds = np.zeros((2, 8)), np.zeros((2, 8))
     for f in range(2):
-        w = weights[f, :4].copy()
+        w, own = one.weights(f, x.shape[1])
         moved = w[1].sum() * mean_player
         w[0] += moved
         w[1] -= moved if mean_player.any() else 0.0
         means[f, :4] = w @ x[f]
         used = np.flatnonzero(w.any(axis=0))
         block = covariances[f][np.ix_(used, used)]
-        sds[f, :4] = np.sqrt(np.maximum(np.einsum("pi,ij,pj->p", w[:, used], block, w[:, used]) + own[f, :4], 0))
+        sds[f, :4] = np.sqrt(np.maximum(np.einsum("pi,ij,pj->p", w[:, used], block, w[:, used]) + own, 0))
         grouped = ((0, 1), (2, 3), (4,), (5,))
         for part, terms in enumerate(grouped, start=4):
-            means[f, part] = sum(small[f, k, 0] for k in terms)
-            sds[f, part] = np.sqrt(sum(small[f, k, 1] for k in terms))
+            means[f, part] = sum(one.small[f, k, 0] for k in terms)
+            sds[f, part] = np.sqrt(sum(one.small[f, k, 1] for k in terms))
     parts = [
         Part(name, float(means[0, i]), float(sds[0, i]), float(means[1, i]), float(sds[1, i]),
              _words(name, fixture, float(means[0, i]), float(means[1, i]), known=bool(sds[:, i].any())))
@@ -83,10 +82,10 @@ def _explanation(
     ]  # fmt: skip
     cautions = [
         f"only {n} results of {player} are known, so the forecast leans on what newcomers usually do"
-        for player, n in zip((fixture.player_a, fixture.player_b), known, strict=True)
+        for player, n in zip((fixture.player_a, fixture.player_b), one.known, strict=True)
         if n < FEW
     ]
-    return Explanation(parts, float(means[0].sum()), float(means[1].sum()), known, cautions)
+    return Explanation(parts, float(means[0].sum()), float(means[1].sum()), one.known, cautions)
 
 
 def _words(name: str, fixture: Fixture, margin: float, total: float, *, known: bool) -> str:

@@ -16,7 +16,8 @@ from scipy.optimize import minimize
 
 from tipoff.domain.progress import Progress, quiet
 from tipoff.errors import InputError
-from tipoff.forecast.kernels import arrays, walk
+from tipoff.forecast import arrays
+from tipoff.forecast.kernels import walk
 from tipoff.forecast.params import BUILT_IN, FilterParams, Params
 from tipoff.forecast.table import MatchTable
 

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import shin as shin_library
-from scipy.optimize import brentq
 
 from tipoff.errors import InputError
 
@@ -80,6 +79,8 @@ def proportional(prices: Sequence[float]) -> list[float]:
 
 def power(prices: Sequence[float]) -> list[float]:
     """De-vig: implied probabilities to the one power that makes them sum to 1."""
+    from scipy.optimize import brentq
+
     implied = _implied(prices)
 
     def excess(k: float) -> float:

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from tipoff.forecast.state import FilterState
+from tipoff.forecast.known import KnownState
 
 Z80 = 1.2815516
 Z95_ONE_SIDED = 1.6448536
@@ -30,7 +30,7 @@ class Rated:
     matches: int | None
 
 
-def leaderboard(state: FilterState, kind: str = "players", min_matches: int = 20) -> list[Rated]:
+def leaderboard(state: KnownState, kind: str = "players", min_matches: int = 20) -> list[Rated]:
     """Strongest first; players with fewer than `min_matches` known results are left out."""
     names, means, covariance = state.contrasts(kind)
     played = {name: state.known_of(name) for name in names} if kind == "players" else {}

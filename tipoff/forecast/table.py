@@ -15,6 +15,9 @@ from tipoff.domain.match import Fixture, Match, MatchStatus
 F = TypeVar("F", bound=Fixture)
 
 UNKNOWN = -1
+"""the league did not say"""
+NEW = -2
+"""a name that nothing is known of yet"""
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -28,6 +31,16 @@ def moment(minute: int) -> dt.datetime:
     return EPOCH + dt.timedelta(minutes=int(minute))
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class LookedUp:
+    """Indices of a fixture's names: UNKNOWN where nothing was said, NEW where a name was never heard."""
+
+    players: tuple[int, int]
+    teams: tuple[int, int]
+    stream: int
+    pair: int
+
+
 @dataclasses.dataclass(slots=True)
 class Roster:
     """Names in order of first appearance; the position of a name is its index for ever."""
@@ -37,9 +50,12 @@ class Roster:
     streams: dict[str, int] = dataclasses.field(default_factory=dict)
     pairs: dict[tuple[int, int], int] = dataclasses.field(default_factory=dict)
 
-    def copy(self) -> Roster:
-        """A roster that can grow without changing this one."""
-        return Roster(dict(self.players), dict(self.teams), dict(self.streams), dict(self.pairs))
+    def look_up(self, fixture: Fixture) -> LookedUp:
+        """Indices of a fixture's names; this roster stays as it is."""
+        a, b = (self.players.get(name, NEW) for name in (fixture.player_a, fixture.player_b))
+        teams = [UNKNOWN if name is None else self.teams.get(name, NEW) for name in (fixture.team_a, fixture.team_b)]
+        stream = UNKNOWN if fixture.stream is None else self.streams.get(fixture.stream, NEW)
+        return LookedUp((a, b), (teams[0], teams[1]), stream, self.pairs.get((min(a, b), max(a, b)), NEW))
 
     def row(self, fixture: Fixture) -> tuple[int, int, int, int, int, int]:
         """Indices (player A, player B, team A, team B, stream, pair); UNKNOWN where nothing was said."""

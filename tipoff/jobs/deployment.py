@@ -13,7 +13,7 @@ from tipoff.jobs.types import Secret
 from tipoff.settings import Settings
 
 SECRET_OF = {"supabase_key": Secret.ARTIFACTS, "token": Secret.SOURCE, "token_command": Secret.SOURCE}
-NEVER = ("database_url", "owner_database_url")
+NEVER = ("database_url", "owner_database_url", "operator_key")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Deployment:
 
     def hidden(self) -> list[str]:
         """What must never be shown."""
-        values = [getattr(self.settings, name) for name in SECRET_OF]
+        values = [getattr(self.settings, name) for name in (*SECRET_OF, "operator_key")]
         texts = [v.get_secret_value() if isinstance(v, SecretStr) else v for v in values if v is not None]
         passwords = [conninfo_to_dict(dsn).get("password") for dsn in (self.dsn, self.owner_dsn)]
         return [str(text) for text in [*texts, *passwords] if text]

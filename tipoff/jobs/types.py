@@ -93,6 +93,10 @@ class DataPipelineParams(Params):
     train_model: bool = Field(False, description="Train and judge a new model on the way.")
     return_predictions: bool = Field(False, description="Put the forecasts into the job's result.")
     refresh_token: bool = Field(False, description="Ask for a new guest token first, where the source needs one.")
+    training_days: int = Field(30, ge=2, le=365, description="With train_model: days of results to fit on.")
+    min_matches: int = Field(
+        1, ge=1, le=1000, description="With train_model: matches of players with fewer are left out of the fit."
+    )
 
 
 class QuickDataRefreshParams(Params):

@@ -165,3 +165,29 @@ def end_step(
         "rows_in = %s, rows_out = %s, detail = %s where job_id = %s and step = %s",
         (*rows, Jsonb(detail), job_id, step),
     )
+
+
+def totals(connection: Connection, job_type: str | None) -> dict[JobStatus, int]:
+    """How many jobs there are of each status, of one type or of all."""
+    rows = connection.execute(
+        "select status, count(*) from job_queue where %(type)s::text is null or type = %(type)s group by status",
+        {"type": job_type},
+    ).fetchall()
+    counted = {JobStatus(row[0]): int(row[1]) for row in rows}
+    return {status: counted.get(status, 0) for status in JobStatus}
+
+
+def history(connection: Connection, job_type: str, last: int = 50) -> tuple[int, float | None, float | None]:
+    """Of the `last` completed jobs of a type: how many, and the median and 95th percentile of their seconds."""
+    [row] = connection.execute(
+        """
+        select count(*), percentile_cont(0.5) within group (order by seconds),
+          percentile_cont(0.95) within group (order by seconds)
+        from (
+          select extract(epoch from finished_at - started_at)::float8 as seconds from job_queue
+          where type = %s and status = 'completed' order by finished_at desc limit %s
+        ) as done
+        """,
+        (job_type, last),
+    ).fetchall()
+    return int(row[0]), row[1], row[2]

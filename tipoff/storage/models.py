@@ -124,6 +124,12 @@ def find(connection: Connection, name: str) -> Registered:
     return Registered(*rows[0])
 
 
+def champion(connection: Connection) -> Registered | None:
+    """The model that forecasts, as registered."""
+    row = connection.execute(f"select {COLUMNS} from model_registry where active".encode()).fetchone()
+    return None if row is None else Registered(*row)
+
+
 def active(connection: Connection) -> tuple[str, dict[str, Any]] | None:
     """sha256 and document of the model that forecasts."""
     row = connection.execute("select sha256, document from model_registry where active").fetchone()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import psycopg
@@ -16,8 +17,14 @@ STATEMENT_TIMEOUT = "60s"
 LOCK_TIMEOUT = "10s"
 
 
-def open_pool(dsn: str, max_size: int = 4, timeout: float = 20.0) -> Pool:
-    """An open pool; raises StorageError, without the password, when nobody answers within `timeout` seconds."""
+def open_pool(
+    dsn: str, max_size: int = 4, timeout: float = 20.0, *, reconnect: float = 300.0,
+    statement_timeout: str = STATEMENT_TIMEOUT,
+) -> Pool:  # fmt: skip
+    """An open pool; raises StorageError, without the password, when nobody answers within `timeout` seconds.
+
+    `reconnect` is for how many seconds a lost connection is tried again before the next request has to begin anew.
+    """
     try:
         parts = conninfo_to_dict(dsn)
     except psycopg.ProgrammingError as error:
@@ -26,7 +33,8 @@ def open_pool(dsn: str, max_size: int = 4, timeout: float = 20.0) -> Pool:
         ) from error
     pool: Pool = ConnectionPool(
         dsn, min_size=1, max_size=max_size, open=False, timeout=timeout, check=ConnectionPool.check_connection,
-        configure=configure, kwargs=connection_kwargs("tipoff"),
+        configure=functools.partial(configure, statement_timeout=statement_timeout), reconnect_timeout=reconnect,
+        kwargs=connection_kwargs("tipoff"),
     )  # fmt: skip
     try:
         pool.open(wait=True, timeout=timeout)
@@ -42,11 +50,11 @@ def connection_kwargs(name: str) -> dict[str, Any]:
     return {"prepare_threshold": None, "application_name": name, "keepalives_idle": 30, "connect_timeout": 10}
 
 
-def configure(connection: Connection) -> None:
+def configure(connection: Connection, statement_timeout: str = STATEMENT_TIMEOUT) -> None:
     """UTC, and limits on how long a statement or a lock may take."""
     connection.execute(
         "select set_config('timezone', 'UTC', false), set_config('statement_timeout', %s, false), "
         "set_config('lock_timeout', %s, false)",
-        (STATEMENT_TIMEOUT, LOCK_TIMEOUT),
+        (statement_timeout, LOCK_TIMEOUT),
     )
     connection.commit()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from tipoff.forecast.kernels.arrays import LAST_BASE, N_MATCHES, N_SLOTS, N_USED, NEVER, Arrays
+from tipoff.forecast.arrays import LAST_BASE, N_MATCHES, N_SLOTS, N_USED, NEVER, Arrays
 
 V0, Q, V_SESSION, V_TEAM, Q_TEAM, V_BASE, Q_BASE, NOISE, CLIP, V_LINK = range(10)
 V_PT, V_PAIR, V_PTS, Q_EXTRAS, V_STREAM, M_BASE = range(10, 16)
@@ -145,31 +145,6 @@ def forecast(s: Arrays, P: np.ndarray, f: int, row: np.ndarray, now: int, gap: i
         mean += _sign(f, k, row) * terms[k, 0]
         var += terms[k, 1]
     return mean, var
-
-
-@_jit
-def parts(
-    s: Arrays, P: np.ndarray, f: int, row: np.ndarray, now: int, gap: int, weight: np.ndarray, own: np.ndarray,
-    small: np.ndarray,
-) -> None:  # fmt: skip
-    """What `forecast` adds up, taken apart; everything in points and points squared.
-
-    weight (5, n): how the parts level, players, teams, form and noise weigh each dense state; own (5,) the
-    variance of each part that no dense state carries; small (6, 2) the signed mean and variance of the
-    small effects.
-    """
-    where, signs, h = np.empty(7, np.int64), np.empty(7), np.empty(7)
-    _local(s, P, f, row, now, gap, where, signs, h)
-    weight[:], own[:] = 0.0, 0.0
-    own[4] = P[f, NOISE]
-    for i in range(7):
-        part = (i + 1) // 2
-        own[part] += h[i] * h[i] * signs[i]
-        if where[i] != NEVER:
-            weight[part, where[i]] += h[i]
-    extras(s, P, f, row, now, gap, small)
-    for k in range(6):
-        small[k, 0] *= _sign(f, k, row)
 
 
 @_jit

@@ -4,28 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tipoff.forecast.kernels.arrays import NEVER, Arrays
-from tipoff.forecast.kernels.filter import _jit, forecast, learn, parts, start
+from tipoff.forecast.arrays import NEVER, Arrays
+from tipoff.forecast.kernels.filter import _jit, forecast, learn, start
 
-__all__ = ["forecast_rows", "learn_rows", "log_likelihood", "start", "take_apart", "walk_forward"]
-
-
-@_jit
-def forecast_rows(s: Arrays, P: np.ndarray, index: np.ndarray, times: np.ndarray, gap: int, out: np.ndarray) -> None:
-    """Forecast every row from the state as it is; out (2, n, 2) takes mean and variance."""
-    for i in range(len(times)):
-        for f in range(2):
-            out[f, i] = forecast(s, P, f, index[i], times[i], gap)
-
-
-@_jit
-def take_apart(
-    s: Arrays, P: np.ndarray, row: np.ndarray, now: int, gap: int, weight: np.ndarray, own: np.ndarray,
-    small: np.ndarray,
-) -> None:  # fmt: skip
-    """Both filters' forecasts of one match in parts: weight (2, 5, n), own (2, 5), small (2, 6, 2)."""
-    for f in range(2):
-        parts(s, P, f, row, now, gap, weight[f], own[f], small[f])
+__all__ = ["learn_rows", "log_likelihood", "start", "walk_forward"]
 
 
 @_jit

@@ -14,7 +14,7 @@ from tipoff.jobs.work import Work
 from tipoff.pipeline.registry import prune
 from tipoff.pipeline.statistics import refresh_statistics
 from tipoff.pipeline.watch import drift
-from tipoff.storage import care, models, outbox, schedules
+from tipoff.storage import care, keys, models, outbox, schedules
 
 
 def cleanup(work: Work) -> dict[str, Any]:
@@ -23,6 +23,7 @@ def cleanup(work: Work) -> dict[str, Any]:
     with work.pool.connection() as connection:
         found = {
             "jobs": JobService().cleanup(connection, days=params.days, keep=params.keep),
+            "answers": keys.forget_expired(connection),
             "ticks": schedules.forget_ticks(connection, params.days),
             "messages": outbox.forget(connection, params.days),
         }

@@ -25,20 +25,26 @@ FOR_THE_REST = 60.0
 def data_pipeline(work: Work) -> dict[str, Any]:
     """Token, fetch, ingest, statistics, train if asked, predict and seal, grade."""
     p = work.params(DataPipelineParams)
-    return run(work, p.history_days, p.refresh_token, p.return_predictions, train=p.train_model)
+    recipe = None
+    if p.train_model:
+        given = {"days_back": p.training_days, "min_matches_per_player": p.min_matches}
+        recipe = ModelTrainingParams.model_validate(given)
+    return run(work, p.history_days, p.refresh_token, p.return_predictions, recipe)
 
 
 def quick_data_refresh(work: Work) -> dict[str, Any]:
     """The same over the last days, without training."""
     p = work.params(QuickDataRefreshParams)
-    return run(work, RECENT_DAYS, p.refresh_token, p.return_predictions, train=False)
+    return run(work, RECENT_DAYS, p.refresh_token, p.return_predictions, None)
 
 
-def run(work: Work, days: int, refresh_token: bool, with_predictions: bool, *, train: bool) -> dict[str, Any]:
-    """Step by step; days of history beside today and tomorrow."""
+def run(
+    work: Work, days: int, refresh_token: bool, with_predictions: bool, recipe: ModelTrainingParams | None
+) -> dict[str, Any]:
+    """Step by step; days of history beside today and tomorrow; trains where there is a recipe."""
     needs_token = isinstance(work.source, H2H2025Source)
     names = [
-        *(["token"] if needs_token else []), "fetch", "ingest", *(["train"] if train else []), "predict", "grade",
+        *(["token"] if needs_token else []), "fetch", "ingest", *(["train"] if recipe else []), "predict", "grade",
     ]  # fmt: skip
     names.insert(names.index("ingest") + 1, "statistics")
     work.plan(*names)
@@ -48,8 +54,7 @@ def run(work: Work, days: int, refresh_token: bool, with_predictions: bool, *, t
     found["fetch"] = work.step("fetch", lambda step: _fetch(work, step, days))
     found["ingest"] = work.step("ingest", lambda step: _ingest(work, step))
     found["statistics"] = work.step("statistics", lambda step: _statistics(work, step))
-    if train:
-        recipe = ModelTrainingParams.model_validate({})
+    if recipe:
         found["train"] = work.step("train", lambda step: train_model(work, recipe, step))
     found["predict"] = work.step("predict", lambda step: _predict(work, step, with_predictions))
     found["grade"] = work.step("grade", lambda _: forecasting.grade(work, everything=days > RECENT_DAYS))

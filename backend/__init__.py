@@ -1,0 +1,1 @@
+"""Where deployments look for the application."""

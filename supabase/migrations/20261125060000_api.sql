@@ -1,0 +1,43 @@
+-- The API: keys of those who may write, answers that are repeated, and an index for each question.
+
+create table public.api_keys (
+  id uuid primary key default gen_random_uuid(),
+  name text not null check (name <> '' and length(name) <= 200),
+  scope text not null check (scope in ('read', 'operate', 'admin')),
+  sha256 text not null unique check (sha256 ~ '^[0-9a-f]{64}$'),
+  hint text not null,
+  created_at timestamptz not null default clock_timestamp(),
+  expires_at timestamptz,
+  last_used_at timestamptz,
+  revoked_at timestamptz
+);
+comment on table public.api_keys is 'Who may use the API for what: the SHA-256 of each key, never the key.';
+create index api_keys_recent on public.api_keys (created_at desc, id);
+
+create table public.idempotency_keys (
+  principal text not null,
+  key text not null check (length(key) between 1 and 255),
+  request_sha256 text not null check (request_sha256 ~ '^[0-9a-f]{64}$'),
+  status smallint not null check (status between 200 and 299),
+  headers jsonb not null default '{}',
+  body bytea not null,
+  created_at timestamptz not null default clock_timestamp(),
+  expires_at timestamptz not null,
+  primary key (principal, key)
+);
+comment on table public.idempotency_keys is 'Answers to requests that carried an Idempotency-Key, repeated for a day.';
+create index idempotency_keys_expired on public.idempotency_keys (expires_at);
+
+create index job_queue_by_status on public.job_queue (status, created_at desc, id) include (type);
+create index job_queue_by_type on public.job_queue (type, created_at desc, id);
+create index job_queue_history on public.job_queue (type, finished_at desc) include (started_at) where status = 'completed';
+
+create index raw_payloads_newest on public.raw_payloads (last_fetched_at desc);
+
+do $$
+declare t text;
+begin
+  foreach t in array array['api_keys', 'idempotency_keys'] loop
+    call public.open_table(t, 'select, insert, update, delete');
+  end loop;
+end $$;

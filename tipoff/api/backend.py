@@ -1,0 +1,143 @@
+"""What every endpoint works with: the database and whether it answers, keys, limits, the cache of hot reads."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import psycopg
+import structlog
+from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import PoolTimeout
+
+from tipoff.api.access import Keys
+from tipoff.api.cache import ReadCache
+from tipoff.api.limiting import Limiter
+from tipoff.api.problems import AwayError
+from tipoff.errors import TipoffError
+from tipoff.jobs.service import JobService
+from tipoff.jobs.types import job_types
+from tipoff.settings import Settings
+from tipoff.storage import keys
+from tipoff.storage.database import addresses
+from tipoff.storage.keys import StoredKey
+from tipoff.storage.migrations import migrate
+from tipoff.storage.pool import Connection, Pool, connection_kwargs, open_pool
+from tipoff.storage.transitions import CHANNEL
+
+T = TypeVar("T")
+POOL = 3
+"""connections of a web process: a session pooler allows 15 in all, and two web processes overlap in a deploy"""
+WAIT = 5.0
+"""seconds a request waits for a connection"""
+LOOK = 1.0
+FROZEN = 3.0
+"""seconds without an answer after which the database counts as away"""
+TRANSACTION_POOLER = "6543"
+STATEMENT_TIMEOUT = "10s"
+
+
+class Backend:
+    """One for a process; `start` begins to look for the database and does not wait for it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.jobs = JobService(job_types(settings.job_modules))
+        self.log = structlog.get_logger("tipoff.api")
+        self.cache = ReadCache()
+        master = settings.operator_key.get_secret_value() if settings.operator_key else None
+        self.keys = Keys(self._stored_key, master)
+        self.limiter = Limiter(settings.reads_a_minute, settings.writes_a_minute, settings.failures_a_minute)
+        self._pool: Pool | None = None
+        self._stop = threading.Event()
+        self._answered = -1e9
+        self._why = "it is being looked for"
+        self._watcher = threading.Thread(target=self._watch, name="database", daemon=True)
+
+    def start(self) -> None:
+        """Look for the database from now on."""
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """Let go of the database."""
+        self._stop.set()
+        self._watcher.join(timeout=LOOK + FROZEN)
+        if self._pool is not None:
+            self._pool.close(timeout=1.0)
+
+    @property
+    def away(self) -> str | None:
+        """Why the database cannot be asked now; None where it answered just now."""
+        if self._pool is not None and time.monotonic() - self._answered < FROZEN:
+            return None
+        return self._why
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection, in a transaction; raises AwayError at once where the database is known to be away."""
+        why = self.away
+        if why is not None or self._pool is None:
+            raise AwayError(why or self._why)
+        try:
+            with self._pool.connection(timeout=WAIT) as connection:
+                yield connection
+        except PoolTimeout as error:
+            raise AwayError("every connection is busy") from error
+
+    def ask(self, question: Callable[[Connection], T]) -> T:
+        """The answer to a question that changes nothing."""
+        with self.connection() as connection:
+            return question(connection)
+
+    def writable(self) -> bool:
+        """Whether there is any key that could write."""
+        return self.keys.has_master or self.ask(keys.any_usable)
+
+    def _stored_key(self, sha256: str) -> StoredKey | None:
+        return self.ask(lambda connection: keys.usable(connection, sha256))
+
+    def _watch(self) -> None:
+        """Find the database, bring it to the schema, and then ask every second whether it still answers."""
+        while not self._stop.is_set():
+            try:
+                dsn, owner = addresses(self.settings)
+                self._open(dsn, owner)
+                self._follow(dsn)
+            except (TipoffError, psycopg.Error, OSError) as error:
+                self._lost(error)
+                self._stop.wait(LOOK)
+
+    def _open(self, dsn: str, owner: str) -> None:
+        if self._pool is not None:
+            return
+        with contextlib.closing(open_pool(owner, max_size=1, timeout=WAIT)) as owners:
+            applied = migrate(owners)
+        if applied:
+            self.log.info("migrated", versions=applied)
+        self._pool = open_pool(dsn, POOL, WAIT, reconnect=1.0, statement_timeout=STATEMENT_TIMEOUT)
+
+    def _follow(self, dsn: str) -> None:
+        listening = str(conninfo_to_dict(dsn).get("port", "")) != TRANSACTION_POOLER
+        kwargs = {**connection_kwargs("tipoff web"), "connect_timeout": 2, "autocommit": True}
+        with psycopg.connect(dsn, **kwargs) as connection:
+            if listening:
+                connection.execute(f"listen {CHANNEL}".encode())
+            self.cache.forget()
+            self._why = "it does not answer"
+            while not self._stop.is_set():
+                connection.execute("select 1")
+                self._answered = time.monotonic()
+                if used := self.keys.take_used():
+                    keys.used(connection, used)
+                for _ in connection.notifies(timeout=LOOK, stop_after=1):
+                    self.cache.changed("jobs")
+
+    def _lost(self, error: Exception) -> None:
+        if self._answered > 0 or "being looked for" in self._why:
+            self.log.warning("database away", error=type(error).__name__)
+        self._answered = -1.0
+        setting = "DATABASE_URL is not set" in str(error)
+        self._why = str(error) if setting else "it does not answer"

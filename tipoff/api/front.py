@@ -1,0 +1,234 @@
+"""What every request passes first: its id and log line, who asks, limits, what is kept; security headers last."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tipoff.api import problems
+from tipoff.api.access import Principal, given_key, refused
+from tipoff.api.backend import Backend
+from tipoff.api.cache import Kept
+from tipoff.api.problems import ProblemError
+
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+SAFE = ("GET", "HEAD", "OPTIONS")
+STALE = (b"warning", b'110 - "response is stale: the database is away"')
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+COMPUTING = ("/api/ml/what-if",)
+"""POST requests that change nothing"""
+
+
+def security_headers(*, production: bool) -> list[tuple[bytes, bytes]]:
+    """Headers of every answer."""
+    found = [
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"strict-origin-when-cross-origin"),
+        (b"cross-origin-opener-policy", b"same-origin"),
+        (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=()"),
+        (b"content-security-policy", POLICY.encode()),
+    ]
+    if production:
+        found.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
+    return found
+
+
+class Front:
+    """Outermost middleware, plain ASGI."""
+
+    def __init__(self, app: ASGIApp, backend: Backend) -> None:
+        self._app, self._backend = app, backend
+        settings = backend.settings
+        self._security = security_headers(production=settings.production)
+        header = settings.client_header or ("CF-Connecting-IP" if settings.render else None)
+        self._client_header = header.lower().encode() if header else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        await _Request(self, scope, receive, send).serve()
+
+    def client(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
+        """The client's address: the peer, or what the trusted proxy says where one is configured.
+
+        The server puts port 0 where it took the address from X-Forwarded-For by itself; that is not believed.
+        """
+        if self._client_header is not None and (told := headers.get(self._client_header)):
+            return told.decode("latin-1").strip()[:64]
+        host, port = scope.get("client") or ("unknown", 1)
+        return str(host) if port else "a proxy on this machine"
+
+
+class _Request:
+    """One request on its way."""
+
+    def __init__(self, front: Front, scope: Scope, receive: Receive, send: Send) -> None:
+        self._front, self._backend, self._app = front, front._backend, front._app
+        self._scope, self._receive, self._send = scope, receive, send
+        self._headers = dict(reversed(scope["headers"]))
+        given = self._headers.get(b"x-request-id", b"")
+        self._id = given.decode() if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex[:20]
+        self._extra: list[tuple[bytes, bytes]] = []
+        self._status = 0
+        self._begun = time.perf_counter()
+        self._method: str = scope["method"]
+        query = scope["query_string"]
+        raw: bytes = scope.get("raw_path") or scope["path"].encode()
+        self._address = f"{raw.decode('latin-1')}?{query.decode('latin-1')}" + (
+            "#csv" if b"text/csv" in self._headers.get(b"accept", b"") else ""
+        )
+        scope["request_id"] = self._id
+        scope["path"] = named_path(raw)
+        scope["backend"] = self._backend
+        scope["address"] = self._address
+
+    async def serve(self) -> None:
+        try:
+            if not self._scope["path"].startswith("/api/") or self._scope["path"] == "/api/health":
+                await self._app(self._scope, self._receive, self._out)
+            else:
+                await self._admitted()
+        except ProblemError as problem:
+            await self._problem(problem)
+        except Exception as error:
+            self._backend.log.exception("request failed", request_id=self._id, path=self._scope["path"])
+            if self._status:
+                raise
+            del error
+            await self._problem(ProblemError(500, "this request failed here; the log has it by its request_id"))
+        finally:
+            self._log()
+
+    async def _admitted(self) -> None:
+        """Count it, find out who asks, then answer."""
+        if b"%00" in self._scope["raw_path"] or b"%00" in self._scope["query_string"]:
+            raise ProblemError(422, "NUL characters are not stored, so nothing has one in its name")
+        address = self._front.client(self._scope, self._headers)
+        principal = await self._principal(address)
+        self._scope["principal"] = principal
+        safe = self._method in SAFE or self._scope["path"] in COMPUTING
+        headers = self._backend.limiter.count("read" if safe else "write", principal.id)
+        self._extra += [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        if self._method == "GET":
+            await self._read()
+        else:
+            await self._app(self._scope, self._receive, self._out)
+
+    async def _principal(self, address: str) -> Principal:
+        key = given_key(self._headers)
+        if key is None:
+            return Principal(f"address {address}", "", None)
+        known, principal = self._backend.keys.remembered(key)
+        if not known:
+            try:
+                principal = await run_in_threadpool(self._backend.keys.look_up, key)
+            except Exception as error:
+                raise problems.problem_of(error) from error
+        if principal is None:
+            self._backend.limiter.count("failure", f"address {address}")
+            raise refused("this key is unknown, revoked or has expired: make one with tipoff keys create")
+        return principal
+
+    async def _read(self) -> None:
+        """From what is kept where that is fresh; else ask once, however many wait for the same."""
+        principal = self._scope["principal"]
+        if not self._backend.settings.open_reads and (principal.scope is None):
+            raise refused("reading needs a key here: send Authorization: Bearer <key>")
+        kept, fresh = self._backend.cache.look(self._address)
+        if kept is None:
+            await self._app(self._scope, self._receive, self._out)
+        elif fresh:
+            await self._kept(kept)
+        elif self._backend.away is not None:
+            await self._kept(kept, stale=True)
+        else:
+            async with self._backend.cache.turn(self._address):
+                kept, fresh = self._backend.cache.look(self._address)
+                if kept is not None and fresh:
+                    await self._kept(kept)
+                else:
+                    await _Fallback(self, kept).ask()
+
+    async def ask(self, send: Send) -> None:
+        await self._app(self._scope, self._receive, send)
+
+    async def pass_on(self, message: Message) -> None:
+        await self._out(message)
+
+    async def fall_back(self, kept: Kept) -> None:
+        await self._kept(kept, stale=True)
+
+    async def _kept(self, kept: Kept, *, stale: bool = False) -> None:
+        extra = [STALE, (b"x-stale", b"true")] if stale else []
+        age = (b"age", str(int(time.monotonic() - kept.made)).encode())
+        same = self._headers.get(b"if-none-match")
+        if same is not None and (same.strip() == b"*" or kept.etag in [part.strip() for part in same.split(b",")]):
+            headers = [*((n, v) for n, v in kept.headers if n in (b"cache-control", b"vary", b"etag")), age, *extra]
+            await self._out({"type": "http.response.start", "status": 304, "headers": headers})
+            await self._out({"type": "http.response.body", "body": b""})
+            return
+        headers = [*kept.headers, age, *extra]
+        await self._out({"type": "http.response.start", "status": 200, "headers": headers})
+        await self._out({"type": "http.response.body", "body": kept.body})
+
+    async def _problem(self, problem: ProblemError) -> None:
+        await problems.answer(problem, self._id)(self._scope, self._receive, self._out)
+
+    async def _out(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            there = {name for name, _ in message["headers"]}
+            message["headers"] = [
+                *message["headers"], (b"x-request-id", self._id.encode()), *self._extra,
+                *(pair for pair in self._front._security if pair[0] not in there),
+            ]  # fmt: skip
+        await self._send(message)
+
+    def _log(self) -> None:
+        principal: Any = self._scope.get("principal")
+        self._backend.log.info(
+            "request", request_id=self._id, method=self._method, path=self._scope["path"][:300],
+            status=self._status, ms=round((time.perf_counter() - self._begun) * 1000, 2),
+            by=principal.name or None if principal else None,
+        )  # fmt: skip
+
+
+class _Fallback:
+    """A question whose older answer is served, as stale, where the database turns out to be away."""
+
+    def __init__(self, request: _Request, kept: Kept | None) -> None:
+        self._request, self._kept, self._dropped = request, kept, False
+
+    async def ask(self) -> None:
+        await self._request.ask(self._send)
+        if self._dropped and self._kept is not None:
+            await self._request.fall_back(self._kept)
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 503 and self._kept is not None:
+            self._dropped = True
+        if not self._dropped:
+            await self._request.pass_on(message)
+
+
+def named_path(raw: bytes) -> str:
+    """The path with each segment decoded but for slashes (and %), so that a name may hold them.
+
+    >>> named_path(b"/api/players/a%2Fb%20%25"), named_path(b"/api/health")
+    ('/api/players/a%2Fb %25', '/api/health')
+    """
+    text = raw.partition(b"?")[0].decode("ascii", "replace")
+    if "%" not in text:
+        return text
+    segments = [unquote(part).replace("%", "%25").replace("/", "%2F") for part in text.split("/")]
+    return "/".join(segments)

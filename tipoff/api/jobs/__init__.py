@@ -1,0 +1,1 @@
+"""Jobs over HTTP: start, look, cancel, try again, tidy up."""

@@ -1,0 +1,103 @@
+"""The one place that wires the API."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+
+import tipoff
+from tipoff.api import docs, problems
+from tipoff.api.backend import Backend
+from tipoff.api.front import Front
+from tipoff.api.jobs.routes import routes as jobs
+from tipoff.api.keys.routes import routes as keys
+from tipoff.api.system.routes import routes as system
+from tipoff.settings import Settings
+
+DESCRIPTION = """Forecasts for NBA 2K eSports matches: calibrated, sealed before the start, graded in public.
+
+Everybody may read (unless the operator decided otherwise); what changes anything needs a key:
+`Authorization: Bearer <key>` or `X-API-Key`. Errors are problem details (RFC 9457), lists are keyset pages, times are
+UTC, POST takes an `Idempotency-Key`, GET answers with an ETag."""
+EXPOSED = [
+    "ETag", "Location", "Link", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After",
+    "X-Request-ID", "Age", "Warning", "Deprecation",
+]  # fmt: skip
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The API as an ASGI application; the database is looked for once it starts."""
+    log_as_json()
+    backend = Backend(settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if "*" in settings.cors_origins:
+            backend.log.warning("CORS_ORIGINS lets every page read the API", credentials=False)
+        backend.start()
+        try:
+            yield
+        finally:
+            backend.stop()
+
+    app = FastAPIOffline(
+        title="Tipoff", version=tipoff.__version__, description=DESCRIPTION, docs_url="/api/docs",
+        redoc_url="/api/redoc", openapi_url="/api/openapi.json", static_url="/api/docs-files", lifespan=lifespan,
+        redirect_slashes=False, separate_input_output_schemas=False,
+        middleware=[
+            Middleware(Front, backend=backend),
+            *_cors(settings),
+            Middleware(docs.Policy),
+            Middleware(GZipMiddleware, minimum_size=1024),
+        ],
+    )  # fmt: skip
+    app.state.backend = backend
+    problems.install(app)
+    for routes in (system, jobs, keys):
+        app.include_router(routes)
+    generate = app.openapi
+    app.openapi = lambda: _documented(app, generate)  # type: ignore[method-assign]
+    return app
+
+
+def _cors(settings: Settings) -> list[Middleware]:
+    if not settings.cors_origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "X-Request-ID"],
+            expose_headers=EXPOSED, allow_credentials=False, max_age=3600,
+        )
+    ]  # fmt: skip
+
+
+def _documented(app: FastAPI, generate: Any) -> dict[str, Any]:
+    """The OpenAPI document: problems under their own media type, and the two ways to send a key."""
+    if app.openapi_schema is None:
+        app.openapi_schema = docs.finished(copy.deepcopy(generate()))
+    return app.openapi_schema
+
+
+def log_as_json() -> None:
+    """One JSON object a line on stdout; the server's own access log is replaced by ours."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars, structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout), cache_logger_on_first_use=True,
+    )  # fmt: skip
+    logging.getLogger("uvicorn.access").disabled = True

@@ -1,0 +1,46 @@
+"""From settings to a database: given, or a private one; started and brought to the schema where needed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from tipoff.errors import InputError
+from tipoff.settings import Settings
+from tipoff.storage.embedded import PrivatePostgres
+from tipoff.storage.migrations import migrate
+from tipoff.storage.pool import Pool, open_pool
+
+
+def private_postgres(settings: Settings) -> PrivatePostgres:
+    """The private Postgres of this home; refused where its disk would vanish."""
+    if settings.render or settings.supabase_url:
+        raise InputError("DATABASE_URL is not set: on Render or with Supabase no private Postgres is started")
+    return PrivatePostgres(settings.home, settings.postgres_user)
+
+
+def addresses(settings: Settings) -> tuple[str, str]:
+    """(application's, owner's) address of the database, started where it is a private one.
+
+    The application's role is another one than the owner where the deployment has it, so that it cannot switch the
+    ledger's guard off. The private Postgres always has it.
+    """
+    if settings.database_url is not None:
+        dsn = settings.database_url.get_secret_value()
+        return dsn, settings.owner_database_url.get_secret_value() if settings.owner_database_url else dsn
+    postgres = private_postgres(settings)
+    owner = postgres.start()
+    return postgres.application_dsn, owner
+
+
+@contextlib.contextmanager
+def database(settings: Settings) -> Iterator[Pool]:
+    """A pool on the database, started and brought to the schema (as its owner) where needed."""
+    dsn, owner = addresses(settings)
+    with contextlib.closing(open_pool(owner)) as owners:
+        migrate(owners)
+        if owner == dsn:
+            yield owners
+            return
+    with contextlib.closing(open_pool(dsn)) as pool:
+        yield pool
