@@ -17,7 +17,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 import tipoff
-from tipoff.api import docs, problems
+from tipoff.api import docs, problems, stopping
 from tipoff.api.backend import Backend
 from tipoff.api.front import Front
 from tipoff.api.jobs.routes import routes as jobs
@@ -46,9 +46,11 @@ def create_app(settings: Settings) -> FastAPI:
         if "*" in settings.cors_origins:
             backend.log.warning("CORS_ORIGINS lets every page read the API", credentials=False)
         backend.start()
+        restore = stopping.on_terminate(backend.stopping.set)
         try:
             yield
         finally:
+            restore()
             backend.stop()
 
     app = FastAPIOffline(

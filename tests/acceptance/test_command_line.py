@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.simulated import BEGIN
@@ -170,12 +171,21 @@ def test_the_live_commands_on_the_built_in_league(home: Path) -> None:
     status = json.loads(tipoff(home, "db", "status", "--json", **league).stdout)
     assert status["rows"]["matches"] > 2500
     running = subprocess.Popen(
-        [sys.executable, "-m", "tipoff", "up", "--days", "4"], stdout=subprocess.PIPE,
+        [sys.executable, "-m", "tipoff", "up", "--days", "4", "--port", "0"], stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, env=environment(home, **league), bufsize=1,
     )  # fmt: skip
     with running:
         assert running.stdout is not None
         said = next(line for line in running.stdout if "fixtures forecast" in line)
+        assert running.stderr is not None
+        lines = iter(running.stderr)
+        key = next(line for line in lines if "API key (also in" in line).split()[-1]
+        url = next(line for line in lines if line.startswith("API at")).split()[2].rstrip(",")
+        jobs = httpx.get(f"{url}/jobs", headers={"X-API-Key": key}).json()
+        assert jobs["totals"]["completed"] >= 1
+        assert httpx.post(f"{url}/data/quick-refresh").status_code == 401
+        refreshed = httpx.post(f"{url}/data/quick-refresh", headers={"X-API-Key": key}, timeout=20)
+        assert refreshed.status_code in (202, 409)
         running.send_signal(signal.SIGTERM)
         rest, _ = running.communicate(timeout=60)
     assert "fixtures forecast" in said

@@ -22,7 +22,8 @@ def test_up_outlives_its_database(home: Path, tmp_path: Path) -> None:
     more = {"TIPOFF_SOURCE": "league", "TIPOFF_JOB_MODULES": "tests.job_types", "PYTHONPATH": str(ROOT)}
     said = tmp_path / "said"
     with said.open("w") as out, subprocess.Popen(
-        [sys.executable, "-m", "tipoff", "up", "--days", "4"], stdout=out, stderr=out, env=environment(home, **more)
+        [sys.executable, "-m", "tipoff", "up", "--days", "4", "--port", "0"], stdout=out, stderr=out,
+        env=environment(home, **more)
     ) as process:  # fmt: skip
         try:
             eventually(lambda: "data_pipeline completed" in said.read_text(), "the first pipeline", 120)

@@ -52,6 +52,7 @@ class Backend:
         self.keys = Keys(self._stored_key, master)
         self.limiter = Limiter(settings.reads_a_minute, settings.writes_a_minute, settings.failures_a_minute)
         self._pool: Pool | None = None
+        self.stopping = threading.Event()
         self._stop = threading.Event()
         self._answered = -1e9
         self._why = "it is being looked for"

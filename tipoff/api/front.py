@@ -24,6 +24,8 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+LOOPBACK = "127.0.0.1"
+BODY_LIMIT = 1024 * 1024
 COMPUTING = ("/api/ml/what-if",)
 """POST requests that change nothing"""
 
@@ -61,12 +63,13 @@ class Front:
     def client(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
         """The client's address: the peer, or what the trusted proxy says where one is configured.
 
-        The server puts port 0 where it took the address from X-Forwarded-For by itself; that is not believed.
+        The server puts port 0 where it took the address from X-Forwarded-For, which it does by itself for
+        peers on this machine; that is not believed.
         """
         if self._client_header is not None and (told := headers.get(self._client_header)):
             return told.decode("latin-1").strip()[:64]
         host, port = scope.get("client") or ("unknown", 1)
-        return str(host) if port else "a proxy on this machine"
+        return str(host) if port else LOOPBACK
 
 
 class _Request:
@@ -79,7 +82,7 @@ class _Request:
         given = self._headers.get(b"x-request-id", b"")
         self._id = given.decode() if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex[:20]
         self._extra: list[tuple[bytes, bytes]] = []
-        self._status = 0
+        self._status = self._size = 0
         self._begun = time.perf_counter()
         self._method: str = scope["method"]
         query = scope["query_string"]
@@ -122,7 +125,15 @@ class _Request:
         if self._method == "GET":
             await self._read()
         else:
-            await self._app(self._scope, self._receive, self._out)
+            await self._app(self._scope, self._measured, self._out)
+
+    async def _measured(self) -> Message:
+        """What is received, unless it becomes too much."""
+        message = await self._receive()
+        self._size += len(message.get("body", b""))
+        if self._size > BODY_LIMIT:
+            raise ProblemError(413, f"the body is larger than {BODY_LIMIT} bytes", headers={"Connection": "close"})
+        return message
 
     async def _principal(self, address: str) -> Principal:
         key = given_key(self._headers)
@@ -147,10 +158,10 @@ class _Request:
         kept, fresh = self._backend.cache.look(self._address)
         if kept is None:
             await self._app(self._scope, self._receive, self._out)
-        elif fresh:
-            await self._kept(kept)
         elif self._backend.away is not None:
             await self._kept(kept, stale=True)
+        elif fresh:
+            await self._kept(kept)
         else:
             async with self._backend.cache.turn(self._address):
                 kept, fresh = self._backend.cache.look(self._address)

@@ -20,7 +20,6 @@ from tipoff.api.backend import Backend
 from tipoff.api.problems import MEDIA_TYPE, Problem, ProblemError
 
 SCOPE = "x-scope"
-BODY_LIMIT = 1024 * 1024
 SAID = {
     401: "The key is missing, unknown, revoked or has expired.", 403: "The key's scope does not allow this.",
     404: "There is none.", 409: "It conflicts with what is there.", 413: "The body is larger than 1 MB.",
@@ -123,7 +122,7 @@ def described(
         extra["security"] = [{}, *both] if scope is Scope.READ else both
     return {
         "summary": summary, "status_code": status, "responses": responses, "openapi_extra": extra,
-        "response_model": None, "max_body_size": BODY_LIMIT,
+        "response_model": None,
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import typer
 
 from tipoff.cli.context import addresses, database, read_settings
 from tipoff.cli.output import err, local, out
+from tipoff.cli.web import laptop_key, serving
 from tipoff.cli.worker import deployment, known_types, say, working
 from tipoff.clock import SystemClock
 from tipoff.domain.job import Job, JobStatus
@@ -34,8 +35,9 @@ AWAY_AGAIN = 2.0
 def up(
     days: int = typer.Option(61, min=4, max=400, help="Days of history to begin with."),
     concurrency: int = typer.Option(2, min=1, max=16, help="Jobs at a time."),
+    port: int | None = typer.Option(None, min=0, max=65535, help="Port of the API (0: any free one)."),
 ) -> None:
-    """Run continuously: schedules refresh, forecast, seal, grade, train; Ctrl-C or SIGTERM stops it cleanly."""
+    """Run continuously: serve the API; refresh, forecast, seal, grade, train; Ctrl-C or SIGTERM stops it cleanly."""
     settings = read_settings()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -43,7 +45,12 @@ def up(
     with database(settings) as pool, league(settings):
         since = _begin(pool, settings, days)
         told, known = deployment(settings), known_types(settings)
-        with working(told, known, concurrency, schedules=True, grace=5.0, report=say):
+        laptop_key(settings, pool)
+        with (
+            serving(settings, settings.port if port is None else port) as url,
+            working(told, known, concurrency, schedules=True, grace=5.0, report=say),
+        ):
+            err.print(f"API at {url}/api, documentation at {url}/api/docs", highlight=False)
             err.print(f"working on {settings.source}; Ctrl-C stops", highlight=False)
             _follow(pool, settings, since, stop)
     out.print("stopped cleanly", highlight=False)

@@ -1,0 +1,1 @@
+"""The API, over real HTTP from a real server process on a real Postgres."""

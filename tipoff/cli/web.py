@@ -1,0 +1,57 @@
+"""The API inside another command: served by a thread of this process; and the key a laptop gets."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+import uvicorn
+
+from tipoff.api.access import Scope, hashed
+from tipoff.app import create_app
+from tipoff.cli.keys import made
+from tipoff.cli.output import err
+from tipoff.errors import InputError
+from tipoff.settings import Settings
+from tipoff.storage import keys
+from tipoff.storage.pool import Pool
+
+STREAMS_END = 3
+"""seconds that open requests get when it stops"""
+
+
+@contextlib.contextmanager
+def serving(settings: Settings, port: int) -> Iterator[str]:
+    """Serve the API while the block runs; raises InputError where the port is taken."""
+    config = uvicorn.Config(
+        create_app(settings), host=settings.host, port=port, log_level="warning", proxy_headers=False,
+        timeout_graceful_shutdown=STREAMS_END,
+    )  # fmt: skip
+    try:
+        listening = config.bind_socket()
+    except SystemExit as error:
+        raise InputError(f"port {port} of {settings.host} cannot be used: choose another one with --port") from error
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="web")
+    thread.start()
+    try:
+        yield f"http://{settings.host}:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
+
+
+def laptop_key(settings: Settings, pool: Pool) -> None:
+    """Say which key there is; make one, once, and keep it in the data directory where only its owner reads it."""
+    path = settings.home / "api-key"
+    with pool.connection() as connection:
+        if path.exists() and keys.usable(connection, hashed(path.read_text().strip())) is not None:
+            err.print(f"the API key of this machine is in {path}", highlight=False, markup=False, soft_wrap=True)
+            return
+        key, _ = made(connection, "tipoff up", Scope.ADMIN, None)
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(key + "\n")
+    err.print(f"API key (also in {path}): {key}", highlight=False, markup=False, soft_wrap=True)
