@@ -22,6 +22,10 @@ from tipoff.api.backend import Backend
 from tipoff.api.front import Front
 from tipoff.api.jobs.routes import routes as jobs
 from tipoff.api.keys.routes import routes as keys
+from tipoff.api.ledger.routes import routes as ledger
+from tipoff.api.matches.routes import routes as matches
+from tipoff.api.models.routes import routes as models
+from tipoff.api.predictions.routes import routes as predictions
 from tipoff.api.system.routes import routes as system
 from tipoff.settings import Settings
 
@@ -66,7 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
     )  # fmt: skip
     app.state.backend = backend
     problems.install(app)
-    for routes in (system, jobs, keys):
+    for routes in (matches, predictions, models, ledger, jobs, system, keys):
         app.include_router(routes)
     generate = app.openapi
     app.openapi = lambda: _documented(app, generate)  # type: ignore[method-assign]

@@ -32,6 +32,20 @@ create index job_queue_by_status on public.job_queue (status, created_at desc, i
 create index job_queue_by_type on public.job_queue (type, created_at desc, id);
 create index job_queue_history on public.job_queue (type, finished_at desc) include (started_at) where status = 'completed';
 
+create index matches_by_start on public.matches (start_at, external_id);
+create index matches_not_final on public.matches (status, start_at, external_id) where status <> 'final';
+create index matches_of_player_a on public.matches (player_a, start_at, external_id);
+create index matches_of_player_b on public.matches (player_b, start_at, external_id);
+create index matches_of_team_a on public.matches (team_a, start_at, external_id);
+create index matches_of_team_b on public.matches (team_b, start_at, external_id);
+drop index public.upcoming_matches_next;
+create index upcoming_matches_next on public.upcoming_matches (status, start_at, external_id);
+create index upcoming_matches_of_player_a on public.upcoming_matches (player_a, start_at, external_id);
+create index upcoming_matches_of_player_b on public.upcoming_matches (player_b, start_at, external_id);
+create index upcoming_matches_of_team_a on public.upcoming_matches (team_a, start_at, external_id);
+create index upcoming_matches_of_team_b on public.upcoming_matches (team_b, start_at, external_id);
+create index ledger_of_kind on public.ledger (kind, seq);
+create index model_performance_by_day on public.model_performance (day desc);
 create index raw_payloads_newest on public.raw_payloads (last_fetched_at desc);
 
 do $$

@@ -54,7 +54,7 @@ def read(
 
 
 def write(
-    request: Request, topic: str, action: Callable[[Connection], tuple[int, BaseModel, Headers]],
+    request: Request, topic: str | None, action: Callable[[Connection], tuple[int, BaseModel, Headers]],
     kept_as: Callable[[BaseModel], BaseModel] = lambda answer: answer,
 ) -> Response:  # fmt: skip
     """Act and answer in one transaction; with an Idempotency-Key the first answer is repeated for a day.
@@ -79,7 +79,8 @@ def write(
         if key is not None:
             stored = kept_as(model).model_dump_json().encode()
             keys.keep(connection, principal.id, key, status, headers, stored)
-    backend.cache.changed(topic)
+    if topic is not None:
+        backend.cache.changed(topic)
     return _answer(status, model.model_dump_json().encode(), headers)
 
 

@@ -16,6 +16,7 @@ from psycopg_pool import PoolTimeout
 from tipoff.api.access import Keys
 from tipoff.api.cache import ReadCache
 from tipoff.api.limiting import Limiter
+from tipoff.api.newest import NewestState
 from tipoff.api.problems import AwayError
 from tipoff.errors import TipoffError
 from tipoff.jobs.service import JobService
@@ -48,6 +49,7 @@ class Backend:
         self.jobs = JobService(job_types(settings.job_modules))
         self.log = structlog.get_logger("tipoff.api")
         self.cache = ReadCache()
+        self.newest = NewestState()
         master = settings.operator_key.get_secret_value() if settings.operator_key else None
         self.keys = Keys(self._stored_key, master)
         self.limiter = Limiter(settings.reads_a_minute, settings.writes_a_minute, settings.failures_a_minute)

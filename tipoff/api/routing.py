@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
+from fastapi import Query as QueryParameter
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query
 from fastapi.routing import APIRoute
@@ -26,6 +27,9 @@ SAID = {
     422: "The request is wrong; errors say where and what.", 429: "Too many requests; Retry-After says when.",
     503: "The database cannot be asked now, or nothing may write yet.",
 }  # fmt: skip
+
+
+Format = Annotated[Literal["json", "csv"] | None, QueryParameter(description="csv: every row, streamed.")]
 
 
 class NameConvertor(Convertor[str]):
@@ -103,12 +107,16 @@ def backend_of(request: Request) -> Backend:
 
 
 def described(
-    scope: Scope | None, model: type[BaseModel], summary: str, *, status: int = 200, problems: Iterable[int] = (),
-    csv: bool = False, cached: bool = False, headers: dict[str, str] | None = None,
+    scope: Scope | None, model: type[BaseModel] | str, summary: str, *, status: int = 200,
+    problems: Iterable[int] = (), csv: bool = False, cached: bool = False, headers: dict[str, str] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Keyword arguments of a route: its scope, what it answers and which problems it may have."""
+    """Keyword arguments of a route: its scope, what it answers (or its media type), which problems it may have."""
     content: dict[str, Any] = {"text/csv": {"schema": {"type": "string"}}} if csv else {}
-    ok: dict[str, Any] = {"model": model, "description": "As asked.", **({"content": content} if content else {})}
+    ok: dict[str, Any] = {"description": "As asked.", "content": content}
+    if isinstance(model, str):
+        ok["content"] = {model: {"schema": {"type": "string"}, "example": "..."}}
+    else:
+        ok["model"] = model
     if headers:
         ok["headers"] = {name: {"description": said, "schema": {"type": "string"}} for name, said in headers.items()}
     responses: dict[int | str, dict[str, Any]] = {status: ok}
@@ -122,7 +130,7 @@ def described(
         extra["security"] = [{}, *both] if scope is Scope.READ else both
     return {
         "summary": summary, "status_code": status, "responses": responses, "openapi_extra": extra,
-        "response_model": None,
+        "response_model": None, "response_class": Response,
     }  # fmt: skip
 
 

@@ -231,3 +231,13 @@ def rating_history(connection: Connection, player: str) -> list[tuple[dt.datetim
         (player,),
     ).fetchall()
     return [(row[0], row[1], int(row[2]), float(row[3]), float(row[4])) for row in found]
+
+
+def page(connection: Connection, after: int, limit: int, kind: str | None) -> list[LedgerRow]:
+    """Rows after number `after`, oldest first."""
+    found = connection.execute(
+        "select seq, prev, hash, content from ledger where seq > %(after)s "
+        "and (%(kind)s::text is null or kind = %(kind)s) order by seq limit %(limit)s",
+        {"after": after, "kind": kind, "limit": limit},
+    ).fetchall()
+    return [LedgerRow(*row) for row in found]

@@ -222,3 +222,42 @@ def save_state(
         )
     if cursor.rowcount != 1:
         raise ConflictError(f"another process has moved the filter of model {sha256[:12]} on; load it again")
+
+
+def newest_state(connection: Connection) -> tuple[str, int, int, dt.datetime] | None:
+    """(sha256, version, revision, when) of the champion's state, without the state."""
+    row = connection.execute(
+        "select r.sha256, r.version, f.revision, f.updated_at from model_registry r "
+        "join filter_states f on f.model_sha256 = r.sha256 where r.active"
+    ).fetchone()
+    return None if row is None else (row[0], int(row[1]), int(row[2]), row[3])
+
+
+def page(connection: Connection, limit: int, before: int | None) -> list[Registered]:
+    """Models, newest first; `before` is the version of the last one seen."""
+    rows = connection.execute(
+        f"select {COLUMNS} from model_registry where %(before)s::integer is null or version < %(before)s "
+        "order by version desc limit %(limit)s".encode(),
+        {"before": before, "limit": limit},
+    ).fetchall()
+    return [Registered(*row) for row in rows]
+
+
+def performance_page(
+    connection: Connection, version: int | None, limit: int, before: tuple[dt.date, int] | None
+) -> list[dict[str, Any]]:
+    """Days of model_performance, newest first; `before` is (day, version) of the last one seen."""
+    cursor = connection.execute(
+        """
+        select r.version as model_version, p.model_sha256, p.day, p.matches, p.log_loss, p.brier, p.accuracy,
+          p.margin_mae, p.total_mae, p.margin_inside, p.total_inside
+        from model_performance p join model_registry r on r.sha256 = p.model_sha256
+        where (%(version)s::integer is null or r.version = %(version)s)
+          and (%(day)s::date is null or p.day < %(day)s or (p.day = %(day)s and r.version < %(last)s))
+        order by p.day desc, r.version desc limit %(limit)s
+        """,
+        {"version": version, "limit": limit, "day": before[0] if before else None,
+         "last": before[1] if before else None},
+    )  # fmt: skip
+    names = [column.name for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -25,7 +25,7 @@ from tipoff.api.jobs.schemas import (
     PipelineRequest,
 )
 from tipoff.api.problems import ProblemError
-from tipoff.api.routing import backend_of, described, router
+from tipoff.api.routing import Format, backend_of, described, router
 from tipoff.domain.job import Job, JobStatus
 from tipoff.errors import InputError
 from tipoff.storage import jobs
@@ -35,7 +35,6 @@ TOPIC = ("jobs",)
 SECONDS = 1.0
 EVERY = 2**31 - 1
 routes = router("jobs")
-Format = Annotated[Literal["json", "csv"] | None, Query(description="csv: every row, streamed.")]
 STARTS: dict[str, Any] = {"status": 202, "problems": [409, 413], "headers": {"Location": "Address of the job."}}
 
 

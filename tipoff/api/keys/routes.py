@@ -11,10 +11,9 @@ from starlette.responses import Response
 
 from tipoff.api import answers, cursors
 from tipoff.api.access import Scope, new_key
-from tipoff.api.jobs.routes import Format
 from tipoff.api.keys.schemas import KeyPage, KeyRequest, KeyRow, NewKey
 from tipoff.api.problems import ProblemError
-from tipoff.api.routing import described, router
+from tipoff.api.routing import Format, described, router
 from tipoff.storage import keys, overview
 from tipoff.storage.pool import Connection
 

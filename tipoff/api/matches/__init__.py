@@ -1,0 +1,1 @@
+"""Matches over HTTP: what comes, what was, and one of them whole."""

@@ -1,0 +1,200 @@
+"""`/api/upcoming-matches`, `/api/matches`, and one match whole."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Annotated, Any
+
+from fastapi import Query, Request
+from pydantic import AfterValidator, AwareDatetime
+from starlette.responses import Response
+
+from tipoff.api import answers, cursors
+from tipoff.api.access import Scope
+from tipoff.api.forecasts import forecasts, seal
+from tipoff.api.matches.schemas import (
+    MatchDetail,
+    MatchPage,
+    MatchRow,
+    MatchStatus,
+    Observation,
+    RawRow,
+    UpcomingPage,
+    UpcomingRow,
+)
+from tipoff.api.problems import ProblemError
+from tipoff.api.routing import Format, backend_of, described, router
+from tipoff.domain.match import Fixture
+from tipoff.storage import browse, overview
+from tipoff.storage.browse import Wanted
+from tipoff.storage.pool import Connection
+
+BOOKED = (MatchStatus.SCHEDULED, MatchStatus.WITHDRAWN, MatchStatus.PLAYED)
+TOPICS = ("matches", "predictions", "models")
+routes = router("matches")
+
+
+def _utc(moment: dt.datetime) -> dt.datetime:
+    return moment.astimezone(dt.UTC)
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
+Player = Annotated[str | None, Query(max_length=20_000, description="Only matches of this player, exactly as named.")]
+Team = Annotated[
+    str | None, Query(max_length=20_000, description="Only with this team; with player: the player used it.")
+]
+Limit = Annotated[int, Query(ge=1, le=cursors.MOST, description="Rows of a page.")]
+Cursor = Annotated[str | None, Query(description="From next_cursor of the page before.")]
+LINK = {"Link": "The next page."}
+
+
+@routes.get(
+    "/api/upcoming-matches", operation_id="list_upcoming_matches",
+    **described(Scope.READ, UpcomingPage, "Fixtures with their forecasts", csv=True, cached=True, headers=LINK),
+)  # fmt: skip
+def list_upcoming(
+    request: Request, player: Player = None, team: Team = None, limit: Limit = 50, cursor: Cursor = None,
+    format: Format = None,  # noqa: A002
+) -> Response:  # fmt: skip
+    """Fixtures that have not begun, soonest first, with what the champion says of each now."""
+    place: Any = cursors.read(cursor, dt.datetime, str)
+    backend = backend_of(request)
+
+    def page(connection: Connection, after: Any) -> tuple[list[UpcomingRow], Any]:
+        now = overview.now(connection)
+        wanted = Wanted(player, team, now, None, MatchStatus.SCHEDULED.value)
+        found = browse.booked(connection, wanted, limit + 1, after)
+        shown = [_row(row) for row in found[:limit]]
+        newest = backend.newest.find(connection)
+        made = forecasts(newest.state, [fixture_of(row) for row in shown]) if newest else []
+        sealed: dict[str, list[int]] = {}
+        for row in browse.seals(connection, [row.external_id for row in shown]):
+            sealed.setdefault(row[0], []).append(row[3])
+        items = [
+            UpcomingRow(
+                **row.model_dump(), forecast=made[i][1] if made else None, sealed=sealed.get(row.external_id, [])
+            )
+            for i, row in enumerate(shown)
+        ]
+        return items, (shown[-1].start, shown[-1].external_id) if len(found) > limit else None
+
+    def question(connection: Connection) -> tuple[UpcomingPage, answers.Headers]:
+        items, after = page(connection, place)
+        newest = backend.newest.find(connection)
+        next_cursor = cursors.written(*after) if after else None
+        made = UpcomingPage(
+            items=items, next_cursor=next_cursor, as_of=newest.learned_at if newest else None,
+            model_version=newest.version if newest else None,
+        )  # fmt: skip
+        return made, answers.page_link(request, next_cursor)
+
+    if answers.wants_csv(request, format):
+        return answers.stream_csv(request, UpcomingRow, lambda connection, after: page(connection, after or place))
+    return answers.read(request, TOPICS, question)
+
+
+@routes.get(
+    "/api/matches", operation_id="list_matches",
+    **described(Scope.READ, MatchPage, "List matches", csv=True, cached=True, headers=LINK),
+)  # fmt: skip
+def list_matches(
+    request: Request, player: Player = None, team: Team = None,
+    since: Annotated[Moment | None, Query(alias="from", description="Starts at this time or later.")] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="Starts before this time.")] = None,
+    status: Annotated[
+        MatchStatus | None,
+        Query(description="scheduled, withdrawn and played are fixtures; left out: matches that are over."),
+    ] = None,
+    limit: Limit = 50, cursor: Cursor = None, format: Format = None,  # noqa: A002
+) -> Response:  # fmt: skip
+    """Matches, newest first: those that are over, or fixtures where the status asks for them."""
+    place: Any = cursors.read(cursor, dt.datetime, str)
+    wanted = Wanted(player, team, since, until, status.value if status else None)
+
+    def page(connection: Connection, before: Any) -> tuple[list[MatchRow], Any]:
+        if status in BOOKED:
+            found = browse.booked(connection, wanted, limit + 1, before, "desc")
+        else:
+            found = browse.played(connection, wanted, limit + 1, before)
+        shown = [_row(row) for row in found[:limit]]
+        return shown, (shown[-1].start, shown[-1].external_id) if len(found) > limit else None
+
+    def question(connection: Connection) -> tuple[MatchPage, answers.Headers]:
+        items, before = page(connection, place)
+        next_cursor = cursors.written(*before) if before else None
+        return MatchPage(items=items, next_cursor=next_cursor), answers.page_link(request, next_cursor)
+
+    if answers.wants_csv(request, format):
+        return answers.stream_csv(request, MatchRow, lambda connection, before: page(connection, before or place))
+    return answers.read(request, ("matches",), question)
+
+
+@routes.get(
+    "/api/matches/{external_id:name}", operation_id="get_match",
+    **described(Scope.READ, MatchDetail, "One match", cached=True, problems=[404]),
+)  # fmt: skip
+def get_match(request: Request, external_id: str) -> Response:
+    """The match or fixture with its forecast, seals, result and grade."""
+    backend = backend_of(request)
+
+    def question(connection: Connection) -> MatchDetail:
+        row = known_match(connection, external_id)
+        newest = None
+        if row.status is MatchStatus.SCHEDULED and row.start > overview.now(connection):
+            newest = backend.newest.find(connection)
+        forecast = forecasts(newest.state, [fixture_of(row)])[0][1] if newest else None
+        return MatchDetail(
+            **row.model_dump(), forecast=forecast, as_of=newest.learned_at if newest else None,
+            model_version=newest.version if newest else None,
+            seals=[seal(found) for found in browse.seals(connection, [external_id])],
+            history=[
+                Observation(observed_at=at, status=status, score_a=a, score_b=b, start=start)
+                for at, status, a, b, start in browse.history(connection, external_id)
+            ],
+        )  # fmt: skip
+
+    return answers.read(request, TOPICS, question)
+
+
+@routes.get(
+    "/api/matches/{external_id:name}/raw", operation_id="get_raw_match",
+    **described(Scope.OPERATE, RawRow, "What the league's server said of a match", problems=[404]),
+)  # fmt: skip
+def get_raw(request: Request, external_id: str) -> Response:
+    """The row of the payload that the newest result was read from, verbatim."""
+
+    def question(connection: Connection) -> RawRow:
+        found = browse.raw(connection, external_id)
+        rows = _rows_of(json.loads(found[3])) if found else []
+        mine = next((row for row in rows if str(row.get("externalId")) == external_id), None)
+        if found is None or mine is None:
+            raise ProblemError(404, "no payload holds a result of that match")
+        return RawRow(external_id=external_id, source=found[0], dialect=found[1], fetched_at=found[2], row=mine)
+
+    return answers.read(request, (), question, private=True)
+
+
+def _rows_of(payload: Any) -> list[dict[str, Any]]:
+    """Every object that has an externalId, wherever the payload keeps its rows."""
+    if isinstance(payload, dict):
+        return [payload] if "externalId" in payload else [row for part in payload.values() for row in _rows_of(part)]
+    return [row for part in payload for row in _rows_of(part)] if isinstance(payload, list) else []
+
+
+def known_match(connection: Connection, external_id: str) -> MatchRow:
+    """The match or fixture; raises ProblemError (404) where there is none."""
+    row = browse.one(connection, external_id)
+    if row is None:
+        raise ProblemError(404, "there is no match with that id")
+    return _row(row)
+
+
+def _row(row: browse.Row) -> MatchRow:
+    names = list(MatchRow.model_fields)
+    return MatchRow.model_validate(dict(zip(names, row, strict=True)))
+
+
+def fixture_of(row: MatchRow) -> Fixture:
+    """The fixture as the filter takes it."""
+    return Fixture(row.external_id, row.start, row.player_a, row.player_b, row.team_a, row.team_b, row.stream)

@@ -1,0 +1,1 @@
+"""Models over HTTP: what each promised and scored, and which one forecasts."""

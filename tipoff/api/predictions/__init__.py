@@ -1,0 +1,1 @@
+"""Forecasts over HTTP: of fixtures, and of any two players."""

@@ -1,0 +1,163 @@
+"""What the API says of forecasts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from tipoff.api.forecasts import OddsFormat
+from tipoff.api.matches.schemas import FORECAST, MATCH, Forecast, MatchRow, Seal
+
+MARKET: dict[str, Any] = {"market": "total", "line": 109.5, "over": 0.497, "push": 0.0, "under": 0.503,
+          "fair_over": 2.012, "fair_under": 1.988}  # fmt: skip
+PART: dict[str, Any] = {"name": "players", "margin": 2.9, "margin_sd": 1.1, "total": 0.4, "total_sd": 1.6,
+        "words": "ANNA is 2.9 points stronger than BEN"}  # fmt: skip
+FIXTURE: dict[str, Any] = {**MATCH, "status": "scheduled", "score_a": None, "score_b": None}
+Name = Annotated[str, Field(min_length=1, max_length=20_000)]
+Line = Annotated[float, Field(ge=-500, le=500, allow_inf_nan=False, multiple_of=0.5)]
+
+
+class MarketName(enum.StrEnum):
+    """Over means side A for the winner, and side A covering for the spread."""
+
+    WINNER = "winner"
+    TOTAL = "total"
+    SPREAD = "spread"
+    TEAM_TOTAL_A = "team_total_a"
+    TEAM_TOTAL_B = "team_total_b"
+
+
+class Market(BaseModel):
+    """A market at a line: probabilities (they sum to 1) and fair odds, a push returning the stake."""
+
+    market: MarketName
+    line: float | None
+    over: float
+    push: float
+    under: float
+    fair_over: float | int | str | None
+    fair_under: float | int | str | None
+
+
+class Prediction(BaseModel):
+    """A fixture, what the champion says of it now, and the market asked for."""
+
+    external_id: str
+    start: dt.datetime
+    player_a: str
+    player_b: str
+    team_a: str | None
+    team_b: str | None
+    stream: str | None
+    forecast: Forecast
+    market: Market
+    sealed: list[int] = Field(description="Minutes before the start at which a forecast is sealed already.")
+
+
+class PredictionPage(BaseModel):
+    """Forecasts of fixtures, soonest first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{
+        "items": [{**{k: FIXTURE[k] for k in ("external_id", "start", "player_a", "player_b", "team_a", "team_b",
+                                              "stream")}, "forecast": FORECAST, "market": MARKET, "sealed": [30]}],
+        "next_cursor": None, "as_of": "2026-11-25T05:31:00Z", "model_version": 3, "model": "0a" * 32}]})  # fmt: skip
+
+    items: list[Prediction]
+    next_cursor: str | None
+    as_of: dt.datetime = Field(description="When the filter learned last.")
+    model_version: int
+    model: str
+
+
+class Part(BaseModel):
+    """One reason: points it adds to the margin (A ahead) and to the total, each with its deviation."""
+
+    name: str
+    margin: float
+    margin_sd: float
+    total: float
+    total_sd: float
+    words: str
+
+
+class Score(BaseModel):
+    """An exact final score."""
+
+    a: int
+    b: int
+    probability: float
+
+
+class PredictionDetail(MatchRow):
+    """One match: what is said of it now and why, or what was sealed of it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{
+        **FIXTURE, "forecast": FORECAST, "why": [PART], "cautions": [], "markets": [MARKET],
+        "exact_scores": [{"a": 56, "b": 53, "probability": 0.0011}], "seals": [], "as_of": "2026-11-25T05:31:00Z",
+        "model_version": 3}]})  # fmt: skip
+
+    forecast: Forecast | None = Field(description="Null once the match has begun: then the seals are what counts.")
+    why: list[Part]
+    cautions: list[str]
+    markets: list[Market]
+    exact_scores: list[Score]
+    seals: list[Seal]
+    as_of: dt.datetime | None
+    model_version: int | None
+
+
+class WhatIfMatch(BaseModel):
+    """A match that is only thought of."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    player_a: Name
+    player_b: Name
+    team_a: Name | None = None
+    team_b: Name | None = None
+    start: AwareDatetime | None = Field(None, description="Left out: now. Up to 30 days from now.")
+    market: MarketName | None = Field(None, description="Left out: the winner, or the total where a line is given.")
+    line: Line | None = Field(None, description="Left out: the line that is nearest to even.")
+
+
+class WhatIfRequest(BaseModel):
+    """Any two players, many in one call."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [
+        {"matches": [{"player_a": "ANNA", "player_b": "BEN", "market": "total", "line": 109.5}]}]})  # fmt: skip
+
+    matches: list[WhatIfMatch] = Field(min_length=1, max_length=100)
+    odds_format: OddsFormat = OddsFormat.DECIMAL
+    newcomers: bool = Field(False, description="Accept names that nothing is known of, as newcomers.")
+
+
+class WhatIf(BaseModel):
+    """What the champion says of one of them."""
+
+    player_a: str
+    player_b: str
+    team_a: str | None
+    team_b: str | None
+    start: dt.datetime
+    forecast: Forecast
+    market: Market
+    why: list[Part]
+    cautions: list[str]
+
+
+class WhatIfs(BaseModel):
+    """Answers in the order asked."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{
+        "items": [{"player_a": "ANNA", "player_b": "BEN", "team_a": None, "team_b": None,
+                   "start": "2026-11-25T06:03:00Z", "forecast": FORECAST, "market": MARKET, "why": [PART],
+                   "cautions": []}],
+        "as_of": "2026-11-25T05:31:00Z", "model_version": 3, "model": "0a" * 32}]})  # fmt: skip
+
+    items: list[WhatIf]
+    as_of: dt.datetime
+    model_version: int
+    model: str
