@@ -62,10 +62,10 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url="/api/redoc", openapi_url="/api/openapi.json", static_url="/api/docs-files", lifespan=lifespan,
         redirect_slashes=False, separate_input_output_schemas=False,
         middleware=[
-            Middleware(Front, backend=backend),
             *_cors(settings),
+            Middleware(GZipMiddleware, minimum_size=512),
+            Middleware(Front, backend=backend),
             Middleware(docs.Policy),
-            Middleware(GZipMiddleware, minimum_size=1024),
         ],
     )  # fmt: skip
     app.state.backend = backend
@@ -107,3 +107,4 @@ def log_as_json() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stdout), cache_logger_on_first_use=True,
     )  # fmt: skip
     logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # what it would warn of is logged as JSON

@@ -153,6 +153,14 @@ class Settings(BaseSettings):
     def _port(cls, value: object) -> object:
         return 8000 if value == "$PORT" else value
 
+    @field_validator("operator_key")
+    @classmethod
+    def _strong(cls, value: SecretStr | None) -> SecretStr | None:
+        text = value.get_secret_value().strip() if value else ""
+        if text and (len(text) < 16 or not text.isascii() or not text.isprintable() or text.startswith("your_")):
+            raise ValueError("an API key of at least 16 ASCII characters, like those that tipoff keys create makes")
+        return SecretStr(text) if text else None
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _origins(cls, value: object) -> object:

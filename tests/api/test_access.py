@@ -152,8 +152,15 @@ def test_limits_are_told_and_kept(shared_dsn: str, pool: Pool, folder: Path) -> 
         assert strict.get("/api/jobs", key).status_code == 200
         writes = [strict.post("/api/ml/train", key).status_code for _ in range(3)]
         assert writes == [202, 202, 429]
-        wrong = [strict.get("/api/jobs", f"wrong{n}").status_code for n in range(5)]
-        assert wrong == [401, 401, 401, 429, 429]
+        wrong = [strict.get("/api/jobs", f"wrong{n}").status_code for n in range(4)]
+        assert wrong == [401, 401, 401, 429]
+        looked = "select idx_scan from pg_stat_user_indexes where indexrelname = 'api_keys_sha256_key'"
+        time.sleep(1.5)
+        before = rows(pool, looked)
+        assert {strict.get("/api/jobs", f"more{n}").status_code for n in range(20)} == {429}
+        assert strict.get("/api/jobs", headers={"Authorization": "Basic x"}).status_code == 429
+        time.sleep(1.5)
+        assert rows(pool, looked) == before
         assert strict.get("/api/health").status_code == 200
     finally:
         assert strict.stop() == 0
@@ -165,6 +172,9 @@ def test_a_forwarded_address_is_not_believed_unless_configured(shared_dsn: str, 
     try:
         asked = [strict.get("/api/jobs", headers={"X-Forwarded-For": f"9.9.9.{n}"}).status_code for n in range(5)]
         assert asked == [200, 200, 200, 429, 429]
+        for told in ("9.9.8.{}:44{}", "[2001:db8::{}]:44{}", "2001:db8:{}::{}"):
+            more = [strict.get("/api/jobs", headers={"X-Forwarded-For": told.format(n, n)}) for n in range(3)]
+            assert {answer.status_code for answer in more} == {429}
     finally:
         assert strict.stop() == 0
 
@@ -202,4 +212,20 @@ def test_a_request_that_was_refused_may_be_sent_again_with_its_key(web: WebProce
     web.post(f"{first}/cancel")
     assert web.post("/api/run-pipeline", headers=again).status_code == 202
     assert web.post("/api/run-pipeline", headers=again).headers["idempotency-replayed"] == "true"
-    assert web.post("/api/run-pipeline", headers={"Idempotency-Key": "x" * 256}).status_code == 422
+    elsewhere = {**again, "Accept": "text/csv"}
+    assert web.post("/api/run%2Dpipeline", headers=elsewhere).headers["idempotency-replayed"] == "true"
+    for wrong in ("x" * 256, "a b", "é".encode()):
+        assert web.post("/api/run-pipeline", headers={"Idempotency-Key": wrong}).status_code == 422
+    assert web.request("DELETE", "/api/jobs/cleanup", MASTER, headers=again).status_code == 200
+
+
+def test_a_locked_key_is_no_outage(web: WebProcess, kept_pool: Pool) -> None:
+    """A transaction that somebody left open on one key takes the whole API down."""
+    key, key_id = make_key(kept_pool, Scope.READ)
+    with kept_pool.connection() as connection:
+        connection.execute("update api_keys set name = name where id = %s", (key_id,))
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            assert web.get("/api/health").json()["status"] == "ok"
+            assert web.get(f"/api/jobs?limit={int(end * 100) % 200 + 1}", key).status_code == 200
+            time.sleep(0.25)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
+import psutil
 import pytest
 
 from tests.jobs import eventually
@@ -61,6 +66,65 @@ def test_without_its_database_it_says_so_serves_what_it_has_and_comes_back(
         assert time.monotonic() - begun < 5.0
     finally:
         assert web.stop() == 0, web.log.read_text()
+
+
+def test_a_frozen_database_holds_nobody_up(private: PrivatePostgres, tmp_path: Path) -> None:
+    """A server that takes every question and answers none: requests that hang, and a stop that never ends."""
+    web = WebProcess(private.application_dsn, tmp_path)
+    kept = web.get("/api/jobs?limit=5")
+    main = psutil.Process(int((tmp_path / "db/postgres/data/postmaster.pid").read_text().split()[0]))
+    frozen: list[psutil.Process] = []
+
+    def freeze() -> None:
+        frozen[:] = [main, *main.children(recursive=True)]
+        for process in frozen:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
+
+    def thaw() -> None:
+        for process in frozen:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
+
+    try:
+        freeze()
+        with concurrent.futures.ThreadPoolExecutor(12) as threads:
+            paths = ["/api/jobs?limit=5"] * 4 + [f"/api/jobs?limit={n}" for n in range(10, 18)]
+            begun = time.monotonic()
+            answers = [one.result() for one in [threads.submit(web.get, path) for path in paths]]
+            assert time.monotonic() - begun < 8.0
+        assert [a.content for a in answers[:4]] == [kept.content] * 4
+        assert {a.status_code for a in answers[4:]} == {503}
+        thaw()
+        eventually(lambda: web.get("/api/jobs?limit=9").status_code == 200, "back", 5.0)
+        freeze()
+        waits = threading.Thread(target=lambda: httpx.get(f"{web.url}/api/jobs?limit=77", timeout=20))
+        waits.start()
+        begun = time.monotonic()
+        assert web.stop() == 0
+        assert time.monotonic() - begun < 8.0
+        waits.join()
+    finally:
+        thaw()
+        web.process.kill()
+        web.process.wait()
+
+
+def test_every_answer_may_be_read_by_the_origins_that_are_named(private: PrivatePostgres, tmp_path: Path) -> None:
+    """A dashboard that works until an answer comes from what is kept, and that cannot read errors."""
+    web = WebProcess(private.application_dsn, tmp_path, CORS_ORIGINS="https://d.example, https://e.example")
+    try:
+        for path, key in (("/api/jobs", None), ("/api/jobs", None), ("/api/jobs", "wrong"), ("/api/nothing", None)):
+            answer = web.get(path, key, headers={"Origin": "https://d.example", "Accept-Encoding": "gzip"})
+            assert answer.headers["access-control-allow-origin"] == "https://d.example", path
+            strange = web.get(path, key, headers={"Origin": "https://evil.example"})
+            assert "access-control-allow-origin" not in strange.headers
+        first, second = (web.get("/api/system/status", headers={"Accept-Encoding": "gzip"}) for _ in range(2))
+        assert "age" in second.headers
+        assert first.headers["content-encoding"] == second.headers["content-encoding"] == "gzip"
+        assert first.content == second.content
+    finally:
+        assert web.stop() == 0
 
 
 def test_without_database_url_a_deployment_is_alive_and_says_what_to_set(tmp_path: Path) -> None:

@@ -122,3 +122,8 @@ class Keys:
         with self._lock:
             used, self._used = self._used, {}
         return used
+
+    def give_back(self, used: dict[uuid.UUID, dt.datetime]) -> None:
+        """What could not be kept, for the next time."""
+        with self._lock:
+            self._used = {**used, **self._used}

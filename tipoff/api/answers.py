@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import io
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -23,7 +24,8 @@ from tipoff.storage import keys
 from tipoff.storage.pool import Connection
 
 JSON = "application/json"
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
+DANGEROUS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 """how a spreadsheet's formula begins"""
 PUBLIC, PRIVATE = "public, max-age={0:d}, stale-while-revalidate=30", "private, no-store"
 Headers = Mapping[str, str]
@@ -89,11 +91,10 @@ def _answer(status: int, body: bytes, headers: Headers) -> Response:
 
 
 def _idempotency_key(request: Request) -> str | None:
-    key = request.headers.get("idempotency-key")
-    if key is not None and not (1 <= len(key) <= 255 and key.isprintable()):
-        raise ProblemError(
-            422, "Idempotency-Key: from 1 to 255 printable characters", [("Idempotency-Key", "length")]
-        )
+    key = request.headers.get("idempotency-key") if request.method == "POST" else None
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
+        said = "from 1 to 255 letters, digits and signs of ASCII, without spaces"
+        raise ProblemError(422, f"Idempotency-Key: {said}", [("Idempotency-Key", said)])
     return key
 
 
@@ -140,7 +141,7 @@ def _cell(value: Any) -> Any:
     """A cell that no spreadsheet takes for a formula."""
     if isinstance(value, dict | list):
         value = str(value)
-    return f"'{value}" if isinstance(value, str) and value.startswith(DANGEROUS) else value
+    return f"'{value}" if isinstance(value, str) and value.lstrip().startswith(DANGEROUS) else value
 
 
 def _csv(rows: Sequence[Sequence[Any]]) -> str:

@@ -15,6 +15,7 @@ from psycopg_pool import PoolTimeout
 
 from tipoff.api.access import Keys
 from tipoff.api.cache import ReadCache
+from tipoff.api.deadlines import Deadlines
 from tipoff.api.limiting import Limiter
 from tipoff.api.newest import NewestState
 from tipoff.api.problems import AwayError
@@ -35,10 +36,14 @@ POOL = 3
 WAIT = 5.0
 """seconds a request waits for a connection"""
 LOOK = 1.0
+CUT_EVERY = 0.25
 FROZEN = 3.0
 """seconds without an answer after which the database counts as away"""
 TRANSACTION_POOLER = "6543"
 STATEMENT_TIMEOUT = "10s"
+LONGEST = 12.0
+"""seconds after which a request's connection is shut down from this side"""
+WATCHER = "-c statement_timeout=2s -c lock_timeout=500ms"
 
 
 class Backend:
@@ -58,15 +63,19 @@ class Backend:
         self._stop = threading.Event()
         self._answered = -1e9
         self._why = "it is being looked for"
+        self._deadlines = Deadlines()
+        self._cutter = threading.Thread(target=self._cut, name="deadlines", daemon=True)
         self._watcher = threading.Thread(target=self._watch, name="database", daemon=True)
 
     def start(self) -> None:
         """Look for the database from now on."""
         self._watcher.start()
+        self._cutter.start()
 
     def stop(self) -> None:
         """Let go of the database."""
         self._stop.set()
+        self._deadlines.cut(0.0)
         self._watcher.join(timeout=LOOK + FROZEN)
         if self._pool is not None:
             self._pool.close(timeout=1.0)
@@ -85,7 +94,7 @@ class Backend:
         if why is not None or self._pool is None:
             raise AwayError(why or self._why)
         try:
-            with self._pool.connection(timeout=WAIT) as connection:
+            with self._pool.connection(timeout=WAIT) as connection, self._deadlines.holding(connection, LONGEST):
                 yield connection
         except PoolTimeout as error:
             raise AwayError("every connection is busy") from error
@@ -120,23 +129,44 @@ class Backend:
             applied = migrate(owners)
         if applied:
             self.log.info("migrated", versions=applied)
-        self._pool = open_pool(dsn, POOL, WAIT, reconnect=1.0, statement_timeout=STATEMENT_TIMEOUT)
+        self._pool = open_pool(
+            dsn, POOL, WAIT, reconnect=1.0, statement_timeout=STATEMENT_TIMEOUT, check=self._checked
+        )
 
     def _follow(self, dsn: str) -> None:
         listening = str(conninfo_to_dict(dsn).get("port", "")) != TRANSACTION_POOLER
-        kwargs = {**connection_kwargs("tipoff web"), "connect_timeout": 2, "autocommit": True}
+        kwargs = {**connection_kwargs("tipoff web"), "connect_timeout": 2, "autocommit": True, "options": WATCHER}
         with psycopg.connect(dsn, **kwargs) as connection:
             if listening:
                 connection.execute(f"listen {CHANNEL}".encode())
             self.cache.forget()
             self._why = "it does not answer"
             while not self._stop.is_set():
-                connection.execute("select 1")
+                with self._deadlines.holding(connection, FROZEN):
+                    connection.execute("select 1")
                 self._answered = time.monotonic()
-                if used := self.keys.take_used():
-                    keys.used(connection, used)
+                with self._deadlines.holding(connection, FROZEN):
+                    self._note_used(connection)
                 for _ in connection.notifies(timeout=LOOK, stop_after=1):
                     self.cache.changed("jobs")
+
+    def _note_used(self, connection: Connection) -> None:
+        """Keep when keys were used; where somebody holds their rows, the next look does it."""
+        used = self.keys.take_used()
+        try:
+            if used:
+                keys.used(connection, used)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
+            self.keys.give_back(used)
+
+    def _cut(self) -> None:
+        """Let nobody wait beyond the deadline; nor so long while the database is away or this process stops."""
+        while not self._stop.wait(CUT_EVERY):
+            self._deadlines.cut(FROZEN if self.away is not None or self.stopping.is_set() else None)
+
+    def _checked(self, connection: Connection) -> None:
+        with self._deadlines.holding(connection, FROZEN):
+            Pool.check_connection(connection)
 
     def _lost(self, error: Exception) -> None:
         if self._answered > 0 or "being looked for" in self._why:

@@ -12,7 +12,9 @@ import weakref
 from collections.abc import Iterable
 
 MOST = 2_000
-"""answers kept; the least recently used go first"""
+"""answers kept; the oldest go first"""
+BYTES = 16 * 1024 * 1024
+"""bytes of all answers kept"""
 LARGEST = 512 * 1024
 """bytes of an answer that is kept at most"""
 
@@ -39,6 +41,7 @@ class ReadCache:
 
     def __init__(self) -> None:
         self._kept: collections.OrderedDict[str, Kept] = collections.OrderedDict()
+        self._bytes = 0
         self._generation: dict[str, int] = {}
         self._lock = threading.Lock()
         self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
@@ -69,10 +72,12 @@ class ReadCache:
         if len(kept.body) > LARGEST:
             return
         with self._lock:
+            before = self._kept.pop(address, None)
             self._kept[address] = kept
-            self._kept.move_to_end(address)
-            while len(self._kept) > MOST:
-                self._kept.popitem(last=False)
+            self._bytes += len(kept.body) - (len(before.body) if before else 0)
+            while len(self._kept) > MOST or self._bytes > BYTES:
+                _, gone = self._kept.popitem(last=False)
+                self._bytes -= len(gone.body)
 
     def changed(self, topic: str) -> None:
         """What is kept about this topic is no longer fresh."""

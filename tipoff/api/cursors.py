@@ -35,6 +35,8 @@ def read(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
 
 
 def _read(value: Any, kind: type) -> Any:
+    if kind is not int and not isinstance(value, str):
+        raise ValueError(value)
     if kind is dt.datetime:
         moment = dt.datetime.fromisoformat(value)
         if moment.tzinfo is None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
+import os
 import re
 import time
 import uuid
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +28,8 @@ POLICY = (
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 LOOPBACK = "127.0.0.1"
+TURN = 2.0
+"""seconds that a request waits for another one that asks the same"""
 BODY_LIMIT = 1024 * 1024
 COMPUTING = ("/api/ml/what-if",)
 """POST requests that change nothing"""
@@ -53,6 +58,7 @@ class Front:
         self._security = security_headers(production=settings.production)
         header = settings.client_header or ("CF-Connecting-IP" if settings.render else None)
         self._client_header = header.lower().encode() if header else None
+        self._forwarded = "FORWARDED_ALLOW_IPS" in os.environ
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -63,13 +69,16 @@ class Front:
     def client(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
         """The client's address: the peer, or what the trusted proxy says where one is configured.
 
-        The server puts port 0 where it took the address from X-Forwarded-For, which it does by itself for
-        peers on this machine; that is not believed.
+        The server takes the address from X-Forwarded-For for peers on this machine by itself; that is not believed
+        unless FORWARDED_ALLOW_IPS says whom the operator trusts.
         """
         if self._client_header is not None and (told := headers.get(self._client_header)):
             return told.decode("latin-1").strip()[:64]
-        host, port = scope.get("client") or ("unknown", 1)
-        return str(host) if port else LOOPBACK
+        host = str((scope.get("client") or ("unknown", 0))[0])
+        forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
+        if host in forwarded and not self._forwarded:
+            return LOOPBACK
+        return network(host)
 
 
 class _Request:
@@ -87,9 +96,8 @@ class _Request:
         self._method: str = scope["method"]
         query = scope["query_string"]
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
-        self._address = f"{raw.decode('latin-1')}?{query.decode('latin-1')}" + (
-            "#csv" if b"text/csv" in self._headers.get(b"accept", b"") else ""
-        )
+        form = "#csv" if b"text/csv" in self._headers.get(b"accept", b"") else ""
+        self._address = f"{raw.decode('latin-1')}?{ordered(query)}{form}"
         scope["request_id"] = self._id
         scope["path"] = named_path(raw)
         scope["backend"] = self._backend
@@ -103,12 +111,10 @@ class _Request:
                 await self._admitted()
         except ProblemError as problem:
             await self._problem(problem)
-        except Exception as error:
+        except Exception:
             self._backend.log.exception("request failed", request_id=self._id, path=self._scope["path"])
-            if self._status:
-                raise
-            del error
-            await self._problem(ProblemError(500, "this request failed here; the log has it by its request_id"))
+            if not self._status:
+                await self._problem(ProblemError(500, "this request failed here; the log has it by its request_id"))
         finally:
             self._log()
 
@@ -136,17 +142,23 @@ class _Request:
         return message
 
     async def _principal(self, address: str) -> Principal:
-        key = given_key(self._headers)
+        failures = f"address {address}"
+        try:
+            key = given_key(self._headers)
+        except ProblemError:
+            self._backend.limiter.count("failure", failures)
+            raise
         if key is None:
-            return Principal(f"address {address}", "", None)
+            return Principal(failures, "", None)
         known, principal = self._backend.keys.remembered(key)
         if not known:
+            self._backend.limiter.check("failure", failures)
             try:
                 principal = await run_in_threadpool(self._backend.keys.look_up, key)
             except Exception as error:
                 raise problems.problem_of(error) from error
         if principal is None:
-            self._backend.limiter.count("failure", f"address {address}")
+            self._backend.limiter.count("failure", failures)
             raise refused("this key is unknown, revoked or has expired: make one with tipoff keys create")
         return principal
 
@@ -163,12 +175,25 @@ class _Request:
         elif fresh:
             await self._kept(kept)
         else:
-            async with self._backend.cache.turn(self._address):
-                kept, fresh = self._backend.cache.look(self._address)
-                if kept is not None and fresh:
-                    await self._kept(kept)
-                else:
-                    await _Fallback(self, kept).ask()
+            await self._in_turn(kept)
+
+    async def _in_turn(self, kept: Kept) -> None:
+        """Ask, unless somebody else does and has the answer soon; what is kept, as stale, where it takes too long."""
+        turn = self._backend.cache.turn(self._address)
+        try:
+            async with asyncio.timeout(TURN):
+                await turn.acquire()
+        except TimeoutError:
+            await self._kept(kept, stale=True)
+            return
+        try:
+            newer, fresh = self._backend.cache.look(self._address)
+            if newer is not None and fresh:
+                await self._kept(newer)
+            else:
+                await _Fallback(self, newer).ask()
+        finally:
+            turn.release()
 
     async def ask(self, send: Send) -> None:
         await self._app(self._scope, self._receive, send)
@@ -230,6 +255,31 @@ class _Fallback:
             self._dropped = True
         if not self._dropped:
             await self._request.pass_on(message)
+
+
+def ordered(query: bytes) -> str:
+    """The query with its parameters in order of their names, so that each question is kept once.
+
+    >>> ordered(b"b=2&a=1&&b=1")
+    'a=1&b=2&b=1'
+    """
+    if not query:
+        return ""
+    return urlencode(sorted(parse_qsl(query.decode("latin-1"), keep_blank_values=True), key=lambda pair: pair[0]))
+
+
+def network(host: str) -> str:
+    """Whom an address belongs to: itself, or of IPv6 the /64 that one customer has.
+
+    >>> network("9.9.9.9"), network("2001:db8:1:2:3:4:5:6")
+    ('9.9.9.9', '2001:db8:1:2::/64')
+    """
+    if ":" not in host:
+        return host
+    try:
+        return str(ipaddress.ip_network(f"{host.partition('%')[0]}/64", strict=False))
+    except ValueError:
+        return host[:64]
 
 
 def named_path(raw: bytes) -> str:

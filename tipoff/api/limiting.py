@@ -36,8 +36,17 @@ class Limiter:
             "RateLimit-Remaining": str(remaining), "RateLimit-Reset": str(seconds),
         }  # fmt: skip
         if not within:
-            raise ProblemError(
-                429, f"more than {item.amount} requests of this kind ({kind}) in a minute: wait {seconds} s",
-                headers={**headers, "Retry-After": str(seconds)},
-            )  # fmt: skip
+            raise _too_many(item.amount, kind, seconds, headers)
         return headers
+
+    def check(self, kind: str, client: str) -> None:
+        """Raise ProblemError (429) where one more would be beyond the limit; counts nothing."""
+        item = self._items[kind]
+        if not self._limiter.test(item, kind, client):
+            reset, _ = self._limiter.get_window_stats(item, kind, client)
+            raise _too_many(item.amount, kind, max(1, math.ceil(reset - time.time())), {})
+
+
+def _too_many(amount: int, kind: str, seconds: int, headers: dict[str, str]) -> ProblemError:
+    said = f"more than {amount} requests of this kind ({kind}) in a minute: wait {seconds} s"
+    return ProblemError(429, said, headers={**headers, "Retry-After": str(seconds)})

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from tipoff.errors import InputError, StorageError
 
 MEDIA_TYPE = "application/problem+json"
+MOST_ERRORS, LONGEST_POINTER, LONGEST_SAID = 20, 100, 300
 AGAIN = "2"
 """seconds after which a client may ask again when the database was away"""
 
@@ -102,6 +103,8 @@ def problem_of(error: Exception) -> ProblemError:
     if isinstance(error, RequestValidationError):
         return _invalid(error)
     if isinstance(error, HTTPException):
+        if error.status_code == 400:
+            return ProblemError(422, "the body is not JSON", [("/", "this is not JSON")])
         details = {404: "there is nothing at this address", 405: "this address does not take that method"}
         detail = details.get(error.status_code, str(error.detail))
         return ProblemError(error.status_code, detail, headers=error.headers or {})
@@ -121,10 +124,11 @@ def problem_of(error: Exception) -> ProblemError:
 def _invalid(error: RequestValidationError) -> ProblemError:
     """Where and what, without the values that were sent."""
     errors = []
-    for part in error.errors():
+    for part in error.errors()[:MOST_ERRORS]:
         place, *path = part["loc"]
         pointer = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
-        where = pointer or "/" if place == "body" else ".".join(map(str, path))
+        pointer = pointer[:LONGEST_POINTER]
+        where = pointer or "/" if place == "body" else ".".join(map(str, path))[:LONGEST_POINTER]
         said = part["msg"] if part["type"] != "json_invalid" else "this is not JSON"
-        errors.append((where, said))
+        errors.append((where, said[:LONGEST_SAID]))
     return ProblemError(422, "; ".join(f"{where}: {detail}" for where, detail in errors), errors)

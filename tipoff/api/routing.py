@@ -65,7 +65,8 @@ class Route(APIRoute):
             if request.scope["query_string"]:
                 _known(request, known)
             if writes:
-                digest = hashlib.sha256(f"{request.method} {request.scope['address']}\n".encode())
+                query = request.scope["query_string"].decode("latin-1")
+                digest = hashlib.sha256(f"{request.method} {request.scope['path']}?{query}\n".encode())
                 digest.update(await request.body())
                 request.state.sha256 = digest.hexdigest()
             return await handle(request)

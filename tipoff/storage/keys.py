@@ -9,8 +9,10 @@ from collections.abc import Mapping
 
 from psycopg.types.json import Jsonb
 
+from tipoff.errors import ConflictError
 from tipoff.storage.pool import Connection
 
+TRIES = 5
 KEPT = dt.timedelta(hours=24)
 """how long an answer is repeated to the same Idempotency-Key"""
 
@@ -109,7 +111,16 @@ def reserve(connection: Connection, principal: str, key: str, request_sha256: st
 
     Waits for another transaction that has it; expired answers are forgotten.
     """
-    values = {"principal": principal, "key": key, "sha256": request_sha256, "kept": KEPT}
+    for _ in range(TRIES):
+        taken, kept = _reserve(connection, principal, key, request_sha256)
+        if taken or kept is not None:
+            return kept
+    raise ConflictError("this Idempotency-Key comes and goes")
+
+
+def _reserve(connection: Connection, principal: str, key: str, sha256: str) -> tuple[bool, KeptAnswer | None]:
+    """Whether the key was free and is taken now, and else the kept answer; neither where it was just forgotten."""
+    values = {"principal": principal, "key": key, "sha256": sha256, "kept": KEPT}
     connection.execute(
         "delete from idempotency_keys where principal = %(principal)s and key = %(key)s "
         "and expires_at <= clock_timestamp()",
@@ -121,13 +132,13 @@ def reserve(connection: Connection, principal: str, key: str, request_sha256: st
         values,
     ).rowcount
     if done:
-        return None
-    [row] = connection.execute(
+        return True, None
+    row = connection.execute(
         "select request_sha256, status, headers, body from idempotency_keys "
         "where principal = %(principal)s and key = %(key)s",
         values,
-    ).fetchall()
-    return KeptAnswer(row[0], int(row[1]), row[2], bytes(row[3]))
+    ).fetchone()
+    return False, None if row is None else KeptAnswer(row[0], int(row[1]), row[2], bytes(row[3]))
 
 
 def keep(

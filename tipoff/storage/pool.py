@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -20,6 +21,7 @@ LOCK_TIMEOUT = "10s"
 def open_pool(
     dsn: str, max_size: int = 4, timeout: float = 20.0, *, reconnect: float = 300.0,
     statement_timeout: str = STATEMENT_TIMEOUT,
+    check: Callable[[Connection], None] = ConnectionPool.check_connection,
 ) -> Pool:  # fmt: skip
     """An open pool; raises StorageError, without the password, when nobody answers within `timeout` seconds.
 
@@ -32,7 +34,7 @@ def open_pool(
             "DATABASE_URL is not a Postgres address (postgresql://user:password@host:port/name)"
         ) from error
     pool: Pool = ConnectionPool(
-        dsn, min_size=1, max_size=max_size, open=False, timeout=timeout, check=ConnectionPool.check_connection,
+        dsn, min_size=1, max_size=max_size, open=False, timeout=timeout, check=check,
         configure=functools.partial(configure, statement_timeout=statement_timeout), reconnect_timeout=reconnect,
         kwargs=connection_kwargs("tipoff"),
     )  # fmt: skip

@@ -23,7 +23,7 @@ class KeyRequest(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"name": "dashboard", "scope": "operate", "days": 90}]}
     )
 
-    name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$", description="Whose it is.")
+    name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", description="Whose it is.")
     scope: Scope
     days: float | None = Field(None, gt=0, le=3650, description="After how many days it expires; null: never.")
 

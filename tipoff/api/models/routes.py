@@ -70,7 +70,7 @@ def list_models(
     **described(Scope.READ, ModelDetail, "The model that forecasts", cached=True, problems=[404]),
 )  # fmt: skip
 def get_active(request: Request) -> Response:
-    """The champion whole."""
+    """The champion whole: parameters, data, measurement, verdict, importance of its parts."""
 
     def question(connection: Connection) -> ModelDetail:
         champion = models.champion(connection)
