@@ -33,10 +33,15 @@ from tipoff.storage.transitions import CHANNEL
 T = TypeVar("T")
 POOL = 3
 """connections of a web process: a session pooler allows 15 in all, and two web processes overlap in a deploy"""
-WAIT = 5.0
+WAIT = 2.5
 """seconds a request waits for a connection"""
+OPENING = 5.0
 LOOK = 1.0
 CUT_EVERY = 0.25
+CHECK = 1.0
+"""seconds in which an idle connection must answer before it is used"""
+LAST = 1.5
+"""seconds that a question may still take once this process stops"""
 FROZEN = 3.0
 """seconds without an answer after which the database counts as away"""
 TRANSACTION_POOLER = "6543"
@@ -76,7 +81,7 @@ class Backend:
         """Let go of the database."""
         self._stop.set()
         self._deadlines.cut(0.0)
-        self._watcher.join(timeout=LOOK + FROZEN)
+        self._watcher.join(timeout=LOOK)
         if self._pool is not None:
             self._pool.close(timeout=1.0)
 
@@ -125,12 +130,12 @@ class Backend:
     def _open(self, dsn: str, owner: str) -> None:
         if self._pool is not None:
             return
-        with contextlib.closing(open_pool(owner, max_size=1, timeout=WAIT)) as owners:
+        with contextlib.closing(open_pool(owner, max_size=1, timeout=OPENING)) as owners:
             applied = migrate(owners)
         if applied:
             self.log.info("migrated", versions=applied)
         self._pool = open_pool(
-            dsn, POOL, WAIT, reconnect=1.0, statement_timeout=STATEMENT_TIMEOUT, check=self._checked
+            dsn, POOL, OPENING, reconnect=1.0, statement_timeout=STATEMENT_TIMEOUT, check=self._checked
         )
 
     def _follow(self, dsn: str) -> None:
@@ -162,10 +167,11 @@ class Backend:
     def _cut(self) -> None:
         """Let nobody wait beyond the deadline; nor so long while the database is away or this process stops."""
         while not self._stop.wait(CUT_EVERY):
-            self._deadlines.cut(FROZEN if self.away is not None or self.stopping.is_set() else None)
+            patience = LAST if self.stopping.is_set() else FROZEN if self.away is not None else None
+            self._deadlines.cut(patience)
 
     def _checked(self, connection: Connection) -> None:
-        with self._deadlines.holding(connection, FROZEN):
+        with self._deadlines.holding(connection, CHECK):
             Pool.check_connection(connection)
 
     def _lost(self, error: Exception) -> None:
