@@ -25,6 +25,7 @@ from tipoff.api.keys.routes import routes as keys
 from tipoff.api.ledger.routes import routes as ledger
 from tipoff.api.matches.routes import routes as matches
 from tipoff.api.models.routes import routes as models
+from tipoff.api.players.routes import routes as players
 from tipoff.api.predictions.routes import routes as predictions
 from tipoff.api.system.routes import routes as system
 from tipoff.settings import Settings
@@ -70,7 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
     )  # fmt: skip
     app.state.backend = backend
     problems.install(app)
-    for routes in (matches, predictions, models, ledger, jobs, system, keys):
+    for routes in (matches, players, predictions, models, ledger, jobs, system, keys):
         app.include_router(routes)
     generate = app.openapi
     app.openapi = lambda: _documented(app, generate)  # type: ignore[method-assign]

@@ -46,6 +46,8 @@ create index upcoming_matches_of_team_a on public.upcoming_matches (team_a, star
 create index upcoming_matches_of_team_b on public.upcoming_matches (team_b, start_at, external_id);
 create index ledger_of_kind on public.ledger (kind, seq);
 create index model_performance_by_day on public.model_performance (day desc);
+create index matches_of_pair on public.matches (player_a, player_b, start_at) where status = 'final';
+create index player_stats_board on public.player_stats ((coalesce(strength, '-infinity'::float8)) desc, player);
 create index raw_payloads_newest on public.raw_payloads (last_fetched_at desc);
 
 do $$

@@ -27,6 +27,7 @@ from tipoff.ledger.chain import verify
 from tipoff.pipeline.registry import submit
 from tipoff.pipeline.seal import grade_known, seal_due
 from tipoff.pipeline.state import Live, bring_up_to_date
+from tipoff.pipeline.statistics import refresh_statistics
 from tipoff.storage.artifacts import DirectoryStore
 from tipoff.storage.ledger import LedgerRow
 from tipoff.storage.pool import Pool
@@ -72,7 +73,13 @@ def league(kept_pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> tuple[L
         [(later,)] = connection.execute("select clock_timestamp()").fetchall()
     bring(pool, payload([over], later, now.date()))
     assert grade_known(pool) == 1
+    refresh_statistics(pool, now)
     return bring_up_to_date(pool, now), {"a": a, "b": b, "now": now, "n": len(history)}
+
+
+def inside(name: str) -> str:
+    """A name as one segment of a path."""
+    return quote(name, safe="").replace(".", "%2E")
 
 
 def everything(web: WebProcess, path: str) -> list[dict[str, Any]]:
@@ -120,17 +127,24 @@ def test_hostile_names_are_kept_found_shown_and_exported(
     web: WebProcess, league: tuple[Live, dict[str, Any]], name: str
 ) -> None:
     """A name that another page answers to, that breaks a query, or that a spreadsheet executes."""
-    [match] = everything(web, f"/api/matches?player={quote(name, safe='')}")[-1:]
+    [match] = everything(web, f"/api/matches?player={inside(name)}")[-1:]
     assert match["player_a"] == name
-    detail = web.get(f"/api/matches/{quote(match['external_id'], safe='')}")
+    detail = web.get(f"/api/matches/{inside(match['external_id'])}")
     assert (detail.status_code, detail.json()["player_a"]) == (200, name)
     assert detail.headers["content-type"] == "application/json"
-    row = list(csv.reader(io.StringIO(web.get(f"/api/matches?player={quote(name, safe='')}&format=csv").text)))[-1]
+    row = list(csv.reader(io.StringIO(web.get(f"/api/matches?player={inside(name)}&format=csv").text)))[-1]
     assert name in row or f"'{name}" in row
     assert not [cell for cell in row if cell[:1] in "=+-@" and cell]
     asked = {"matches": [{"player_a": name, "player_b": match["player_b"]}]}
     answer = web.post("/api/ml/what-if", key=None, json=asked)
     assert answer.json()["items"][0]["player_a"] == name
+    whole = web.get(f"/api/players/{inside(name)}").json()
+    assert (whole["player"], whole["career"]["matches"]) == (name, 1)
+    other = inside(match["player_b"])
+    assert web.get(f"/api/h2h/{inside(name)}/{other}").json()["matches"] == 1
+    assert web.get(f"/api/h2h/{other}/{inside(name)}").json()["player_b"] == name
+    assert [c["player"] for c in everything(web, f"/api/player-stats?player={inside(name)}")] == [name]
+    assert name in [c["player"] for c in everything(web, f"/api/players?search={inside(name.lower())}")]
 
 
 def test_a_name_of_ten_kilobytes_is_looked_up(web: WebProcess, league: tuple[Live, dict[str, Any]]) -> None:
@@ -220,6 +234,55 @@ def test_what_if_answers_many_at_once(web: WebProcess, league: tuple[Live, dict[
     past, same = {**one, "start": "2020-01-01T00:00:00Z"}, {**one, "player_b": one["player_a"]}
     for wrong in ([], [one] * 101, [same], [past], [{**one, "line": 0.3}]):
         assert web.post("/api/ml/what-if", key=None, json={"matches": wrong}).status_code == 422, wrong
+
+
+def test_players_are_told_apart_only_where_they_can_be(web: WebProcess, league: tuple[Live, dict[str, Any]]) -> None:
+    """A rank that hides its interval, a record that is not that of the matches."""
+    live, told = league
+    board = everything(web, "/api/players?limit=9")
+    strengths = {name: (mean, sd) for name, mean, sd in live.state.strengths()}
+    assert len(board) == len({c["player"] for c in board}) == len(everything(web, "/api/player-stats?limit=200"))
+    assert [c["strength"] for c in board] == sorted((c["strength"] for c in board), reverse=True)
+    for c in board[:5]:
+        assert c["strength_sd"] == pytest.approx(strengths[c["player"]][1], abs=1e-6)
+        assert c["strength_low"] < c["strength"] < c["strength_high"]
+    name = told["a"]
+    mine = everything(web, f"/api/matches?player={quote(name)}&status=final&limit=200")
+    whole = web.get(f"/api/players/{quote(name)}").json()
+    assert whole["form"] == mine[:10]
+    assert sum(t["matches"] for t in whole["by_team"]) == len(mine)
+    assert all(t["win_low"] <= t["win_share"] <= t["win_high"] for t in whole["by_team"])
+    assert [m["external_id"] for m in whole["next"]] == ["MUCH LATER"]
+    assert {r["model"] for r in whole["history"]} == {live.model}
+    rival = mine[-1]["player_b"] if mine[-1]["player_a"] == name else mine[-1]["player_a"]
+    met = [m for m in mine if rival in (m["player_a"], m["player_b"])]
+    wins = sum((m["score_a"] > m["score_b"]) == (m["player_a"] == name) for m in met)
+    both = web.get(f"/api/h2h/{quote(name)}/{quote(rival)}").json()
+    assert (both["matches"], both["wins_a"], both["last"]) == (len(met), wins, met[:20])
+    assert both["forecast"]["p_a"] > 0
+    for missing in ("players/NOBODY", f"h2h/NOBODY/{quote(name)}"):
+        assert web.get(f"/api/{missing}").status_code == 404
+    assert web.get(f"/api/h2h/{quote(name)}/{quote(name)}").status_code == 422
+
+
+def test_earlier_names_answer_with_their_successor(web: WebProcess, league: tuple[Live, dict[str, Any]]) -> None:
+    """A client of the earlier system that finds nothing."""
+    job = web.post("/api/ml/train").json()
+    pairs = [
+        ("/api/predictions?line=109.5", "/api/ml/predictions?line=109.5"),
+        ("/api/system-status", "/api/system/status"),
+        ("/api/pipeline-status", "/api/jobs?job_type=data_pipeline"),
+        (f"/api/ml/train-status?job_id={job['job_id']}", f"/api/jobs/{job['job_id']}"),
+    ]  # fmt: skip
+    for old, new in pairs:
+        answer, successor = web.get(old), web.get(new)
+        assert set(answer.json()) == set(successor.json())
+        assert answer.headers["deprecation"].startswith("@")
+        assert f'<{new.partition("?")[0]}>; rel="successor-version"' in answer.headers["link"]
+        assert "deprecation" not in successor.headers
+    assert web.get("/api/ml/train-status").status_code == 422
+    assert web.get("/api/ml/train-status?job_id=../keys").status_code == 422
+    assert web.post(f"{job['job_status_url']}/cancel").status_code == 200
 
 
 def test_models_say_what_they_are(web: WebProcess, league: tuple[Live, dict[str, Any]]) -> None:

@@ -21,10 +21,11 @@ from tests.wire import fixture, payload, row
 from tipoff.domain.match import Match
 from tipoff.domain.quote import Quote
 from tipoff.forecast.explain import explain
+from tipoff.forecast.interval import wilson
 from tipoff.ledger.chain import canonical
 from tipoff.ledger.drift import watch
 from tipoff.ledger.export import write_export
-from tipoff.ledger.record import Sealed, bins, figures, wilson
+from tipoff.ledger.record import Sealed, bins, figures
 from tipoff.pipeline.predict import predict
 from tipoff.pipeline.replay import replay_ledger
 from tipoff.pipeline.seal import grade_known, seal_due

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tipoff.api import problems
+from tipoff.api import earlier, problems
 from tipoff.api.access import Principal, given_key, refused
 from tipoff.api.backend import Backend
 from tipoff.api.cache import Kept
@@ -96,12 +96,27 @@ class _Request:
         self._method: str = scope["method"]
         query = scope["query_string"]
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
-        form = "#csv" if b"text/csv" in self._headers.get(b"accept", b"") else ""
-        self._address = f"{raw.decode('latin-1')}?{ordered(query)}{form}"
         scope["request_id"] = self._id
         scope["path"] = named_path(raw)
         scope["backend"] = self._backend
-        scope["address"] = self._address
+        self._place(raw, query)
+
+    def _place(self, raw: bytes, query: bytes) -> None:
+        """Where the answer is kept; the same wherever the question is the same."""
+        form = "#csv" if b"text/csv" in self._headers.get(b"accept", b"") else ""
+        self._address = f"{raw.decode('latin-1')}?{ordered(query)}{form}"
+        self._scope["address"] = self._address
+
+    def _renamed(self) -> None:
+        """An earlier name of something: answered by its successor, which the answer names."""
+        found = earlier.successor(self._scope["path"], self._scope["query_string"].decode("latin-1"))
+        if found is None:
+            return
+        path, query = found
+        raw = path.encode()
+        self._scope.update(path=named_path(raw), raw_path=raw, query_string=query.encode("latin-1"))
+        self._extra += [(b"deprecation", earlier.SINCE), (b"link", f'<{path}>; rel="successor-version"'.encode())]
+        self._place(raw, self._scope["query_string"])
 
     async def serve(self) -> None:
         try:
@@ -122,6 +137,8 @@ class _Request:
         """Count it, find out who asks, then answer."""
         if b"%00" in self._scope["raw_path"] or b"%00" in self._scope["query_string"]:
             raise ProblemError(422, "NUL characters are not stored, so nothing has one in its name")
+        if self._method == "GET":
+            self._renamed()
         address = self._front.client(self._scope, self._headers)
         principal = await self._principal(address)
         self._scope["principal"] = principal

@@ -23,6 +23,7 @@ from tipoff.forecast.baselines import Constant, EloMargin
 from tipoff.forecast.bootstrap import Estimate, day_block_mean
 from tipoff.forecast.distribution import ScoreDistribution
 from tipoff.forecast.forecaster import F64, Forecaster
+from tipoff.forecast.interval import wilson
 from tipoff.forecast.metrics import calibration_bins, ece, score
 from tipoff.forecast.prices import PriceComparison, compare
 from tipoff.forecast.table import build_table, in_order, minutes
@@ -31,7 +32,6 @@ from tipoff.storage.ledger import LedgerRow
 
 CONFIDENCE = (0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 1.0)
 STATUSES = ("graded", "void", "late", "open")
-Z = 1.959964
 MIN_BASELINE = 500
 """results before the first sealed forecast that a baseline must have to be fitted on"""
 
@@ -229,17 +229,6 @@ def bins(graded: Sequence[Sealed]) -> list[Bin]:
             low, high = wilson(b.share_won, b.n)
             found.append(Bin(b.low, b.high, b.n, b.mean_forecast, b.share_won, low, high))
     return found
-
-
-def wilson(share: float, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share seen in n trials.
-
-    >>> tuple(round(end, 3) for end in wilson(0.5, 100))
-    (0.404, 0.596)
-    """
-    middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    half = Z * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n)) / (1 + Z * Z / n)
-    return middle - half, middle + half
 
 
 def _arrays(graded: Sequence[Sealed]) -> tuple[F64, F64, F64, NDArray[np.int64]]:

@@ -92,6 +92,17 @@ def one(connection: Connection, external_id: str) -> Row | None:
     return None
 
 
+def between(connection: Connection, one: str, other: str, limit: int) -> list[Row]:
+    """The last final matches of these two against each other, newest first."""
+    branches = " union all ".join(
+        f"(select {PLAYED} from matches where player_a = %({a})s and player_b = %({b})s and status = 'final' "
+        "order by start_at desc limit %(limit)s)"
+        for a, b in (("one", "other"), ("other", "one"))
+    )
+    query = f"select * from ({branches}) as met order by start_at desc, external_id limit %(limit)s"
+    return connection.execute(query.encode(), {"one": one, "other": other, "limit": limit}).fetchall()
+
+
 def seals(connection: Connection, external_ids: list[str]) -> list[Row]:
     """Sealed forecasts of these matches, each with its newest grade, in the order they were sealed.
 

@@ -65,7 +65,7 @@ def list_upcoming(
         now = overview.now(connection)
         wanted = Wanted(player, team, now, None, MatchStatus.SCHEDULED.value)
         found = browse.booked(connection, wanted, limit + 1, after)
-        shown = [_row(row) for row in found[:limit]]
+        shown = [match_row(row) for row in found[:limit]]
         newest = backend.newest.find(connection)
         made = forecasts(newest.state, [fixture_of(row) for row in shown]) if newest else []
         sealed: dict[str, list[int]] = {}
@@ -117,7 +117,7 @@ def list_matches(
             found = browse.booked(connection, wanted, limit + 1, before, "desc")
         else:
             found = browse.played(connection, wanted, limit + 1, before)
-        shown = [_row(row) for row in found[:limit]]
+        shown = [match_row(row) for row in found[:limit]]
         return shown, (shown[-1].start, shown[-1].external_id) if len(found) > limit else None
 
     def question(connection: Connection) -> tuple[MatchPage, answers.Headers]:
@@ -187,10 +187,11 @@ def known_match(connection: Connection, external_id: str) -> MatchRow:
     row = browse.one(connection, external_id)
     if row is None:
         raise ProblemError(404, "there is no match with that id")
-    return _row(row)
+    return match_row(row)
 
 
-def _row(row: browse.Row) -> MatchRow:
+def match_row(row: browse.Row) -> MatchRow:
+    """A row of PLAYED or BOOKED."""
     names = list(MatchRow.model_fields)
     return MatchRow.model_validate(dict(zip(names, row, strict=True)))
 

@@ -1,0 +1,1 @@
+"""Players over HTTP: how strong, in what form, with which team, against whom."""
