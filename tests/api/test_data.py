@@ -15,6 +15,7 @@ import pytest
 
 from tests.integration.test_live import bring
 from tests.integration.test_models import broken, challenger
+from tests.jobs import eventually
 from tests.simulated import simulate
 from tests.web import MASTER, WebProcess, make_key
 from tests.wire import fixture, payload
@@ -213,6 +214,45 @@ def test_forecasts_are_those_of_the_filter(web: WebProcess, league: tuple[Live, 
     assert web.get("/api/ml/predictions?line=3.3").status_code == 422
     assert "/" in web.get("/api/ml/predictions?odds_format=fractional").json()["items"][0]["forecast"]["fair_a"]
     assert told["a"]
+
+
+def test_what_is_in_play_and_the_whole_at_a_glance(
+    web: WebProcess, league: tuple[Live, dict[str, Any]], kept_pool: Pool
+) -> None:
+    """A match that has begun and is nowhere; a summary that counts something else."""
+    live, _ = league
+    summary = web.get("/api/ml/predictions/summary").json()
+    assert (summary["upcoming"], summary["sealed"]) == (2, 1)
+    assert sum(summary["by_confidence"].values()) == 2
+    assert (summary["last_day"]["matches"], summary["last_week"]["log_loss"]) == (0, None)
+    with kept_pool.connection() as connection:
+        connection.execute(
+            "update upcoming_matches set start_at = start_at - interval '35 min' where status = 'scheduled'"
+        )
+    try:
+        for n in (3, 7):
+            with kept_pool.connection() as connection:
+                connection.execute(
+                    "insert into model_performance values "
+                    "(%s, current_date - %s, %s, 0.6, 0.2, 0.6, 7, 9, 0.8, 0.8, now())",
+                    (live.model, n, n),
+                )
+        [playing] = web.get("/api/live-scores").json()["items"]
+        assert (playing["external_id"], playing["score_a"], len(playing["seals"])) == ("LATER/1", None, 1)
+        assert 14 < playing["minutes"] < 17
+        summary = eventually(
+            lambda: s if (s := web.get("/api/ml/predictions/summary").json())["upcoming"] == 1 else None,
+            "counts anew",
+        )
+        assert (summary["upcoming"], summary["last_day"]["matches"], summary["last_week"]["matches"]) == (1, 3, 10)
+        assert [d["matches"] for d in everything(web, "/api/ml/model-performance?limit=1")] == [3, 7]
+    finally:
+        with kept_pool.connection() as connection:
+            connection.execute("delete from model_performance")
+            connection.execute(
+                "update upcoming_matches set start_at = start_at + interval '35 min' where status = 'scheduled'"
+            )
+        eventually(lambda: web.get("/api/ml/predictions/summary").json()["upcoming"] == 2, "as before")
 
 
 def test_what_if_answers_many_at_once(web: WebProcess, league: tuple[Live, dict[str, Any]]) -> None:

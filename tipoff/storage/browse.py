@@ -123,6 +123,12 @@ def seals(connection: Connection, external_ids: list[str]) -> list[Row]:
     ).fetchall()
 
 
+def newest_seal(connection: Connection) -> dt.datetime | None:
+    """When a forecast was sealed last."""
+    row = connection.execute("select sealed_at from match_predictions order by ledger_seq desc limit 1").fetchone()
+    return None if row is None else row[0]
+
+
 def history(connection: Connection, external_id: str) -> list[Row]:
     """How a result became known: (observed_at, status, score_a, score_b, start_at) of each arrival, oldest first."""
     return connection.execute(

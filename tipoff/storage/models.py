@@ -261,3 +261,15 @@ def performance_page(
     )  # fmt: skip
     names = [column.name for column in cursor.description or []]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def performance_by_day(connection: Connection, days: int) -> list[tuple[float, ...]]:
+    """(matches, log loss, accuracy, margin MAE, total MAE) of the newest days with grades, all models together."""
+    return connection.execute(
+        """
+        select sum(matches)::float8, sum(matches * log_loss) / sum(matches), sum(matches * accuracy) / sum(matches),
+          sum(matches * margin_mae) / sum(matches), sum(matches * total_mae) / sum(matches)
+        from model_performance group by day order by day desc limit %s
+        """,
+        (days,),
+    ).fetchall()

@@ -14,12 +14,15 @@ from tipoff.api import answers, cursors
 from tipoff.api.access import Scope
 from tipoff.api.forecasts import forecasts, seal
 from tipoff.api.matches.schemas import (
+    LivePage,
+    LiveRow,
     MatchDetail,
     MatchPage,
     MatchRow,
     MatchStatus,
     Observation,
     RawRow,
+    Seal,
     UpcomingPage,
     UpcomingRow,
 )
@@ -30,6 +33,7 @@ from tipoff.storage import browse, overview
 from tipoff.storage.browse import Wanted
 from tipoff.storage.pool import Connection
 
+IN_PLAY = dt.timedelta(minutes=45)
 BOOKED = (MatchStatus.SCHEDULED, MatchStatus.WITHDRAWN, MatchStatus.PLAYED)
 TOPICS = ("matches", "predictions", "models")
 routes = router("matches")
@@ -92,6 +96,38 @@ def list_upcoming(
     if answers.wants_csv(request, format):
         return answers.stream_csv(request, UpcomingRow, lambda connection, after: page(connection, after or place))
     return answers.read(request, TOPICS, question)
+
+
+@routes.get(
+    "/api/live-scores", operation_id="list_live",
+    **described(Scope.READ, LivePage, "Matches in play", csv=True, cached=True),
+)  # fmt: skip
+def list_live(request: Request, format: Format = None) -> Response:  # noqa: A002
+    """Matches that began within the last 45 minutes and have no result yet, with what was sealed of them."""
+
+    def rows(connection: Connection) -> tuple[list[LiveRow], dt.datetime]:
+        now = overview.now(connection)
+        wanted = Wanted(since=now - IN_PLAY, until=now, status=MatchStatus.SCHEDULED.value)
+        shown = [match_row(row) for row in browse.booked(connection, wanted, cursors.MOST, None)]
+        sealed: dict[str, list[Seal]] = {}
+        for found in browse.seals(connection, [row.external_id for row in shown]):
+            sealed.setdefault(found[0], []).append(seal(found))
+        items = [
+            LiveRow(
+                **row.model_dump(), minutes=round((now - row.start).total_seconds() / 60, 1),
+                seals=sealed.get(row.external_id, []),
+            )
+            for row in shown
+        ]  # fmt: skip
+        return items, now
+
+    def question(connection: Connection) -> LivePage:
+        items, now = rows(connection)
+        return LivePage(items=items, as_of=now)
+
+    if answers.wants_csv(request, format):
+        return answers.stream_csv(request, LiveRow, lambda connection, _: (rows(connection)[0], None))
+    return answers.read(request, ("matches", "predictions"), question)
 
 
 @routes.get(

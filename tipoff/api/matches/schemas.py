@@ -147,6 +147,25 @@ class RawRow(BaseModel):
     row: dict[str, Any]
 
 
+class LiveRow(MatchRow):
+    """A match that has begun and has no result yet."""
+
+    minutes: float = Field(description="Since its scheduled start.")
+    seals: list[Seal] = Field(description="What was said of it before it began.")
+
+
+class LivePage(BaseModel):
+    """Matches in play by the clock; the league's schedule gives no score before the end, so there is none."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{
+        "items": [{**MATCH, "status": "scheduled", "score_a": None, "score_b": None, "minutes": 12.5,
+                   "seals": [SEAL]}],
+        "as_of": "2026-11-25T06:15:30Z"}]})  # fmt: skip
+
+    items: list[LiveRow]
+    as_of: dt.datetime
+
+
 class UpcomingRow(MatchRow):
     """A fixture with what the champion says of it now."""
 

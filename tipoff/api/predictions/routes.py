@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import itertools
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -24,6 +25,8 @@ from tipoff.api.predictions.schemas import (
     PredictionDetail,
     PredictionPage,
     Score,
+    Scored,
+    Summary,
     WhatIf,
     WhatIfMatch,
     WhatIfRequest,
@@ -36,11 +39,13 @@ from tipoff.forecast import markets
 from tipoff.forecast.distribution import ScoreDistribution
 from tipoff.forecast.explain import Explanation, explain
 from tipoff.forecast.known import KnownState
-from tipoff.storage import browse, overview
+from tipoff.storage import browse, models, overview
 from tipoff.storage.browse import Wanted
 from tipoff.storage.pool import Connection
 
 REACH = 6.0
+SUMMED = 1000
+CONFIDENCE = (0.5, 0.6, 0.7, 1.0)
 FURTHEST = dt.timedelta(days=30)
 routes = router("predictions")
 OddsIn = Annotated[OddsFormat, Query(description="How fair odds are written.")]
@@ -95,6 +100,45 @@ def list_predictions(
     if answers.wants_csv(request, format):
         return answers.stream_csv(request, Prediction, lambda connection, after: page(connection, after or place))
     return answers.read(request, TOPICS, question)
+
+
+@routes.get(
+    "/api/ml/predictions/summary", operation_id="get_predictions_summary",
+    **described(Scope.READ, Summary, "Forecasts at a glance", cached=True),
+)  # fmt: skip
+def get_summary(request: Request) -> Response:
+    """How many fixtures of the next day are forecast and sealed, how sure, and what the last days scored."""
+    backend = backend_of(request)
+
+    def question(connection: Connection) -> Summary:
+        newest, now = backend.newest.find(connection), overview.now(connection)
+        wanted = Wanted(since=now, until=now + dt.timedelta(days=1), status=MatchStatus.SCHEDULED.value)
+        fixtures = [Fixture(*row[:7]) for row in browse.booked(connection, wanted, SUMMED, None)] if newest else []
+        made = [d for d, _ in forecasts(newest.state, fixtures)] if newest else []
+        sure = [max(d.p_a, 1 - d.p_a) for d in made]
+        days = models.performance_by_day(connection, 7)
+        return Summary(
+            upcoming=len(fixtures), newest_seal_at=browse.newest_seal(connection),
+            sealed=len({row[0] for row in browse.seals(connection, [f.external_id for f in fixtures])}),
+            by_confidence={
+                f"{low:.0%}-{high:.0%}".replace("%-", "-"): sum(low <= p < high or p == high == 1 for p in sure)
+                for low, high in itertools.pairwise(CONFIDENCE)
+            },
+            mean_total=round(sum(d.total_mean for d in made) / len(made), DIGITS) if made else None,
+            last_day=_scored(days[:1]), last_week=_scored(days), model_version=newest.version if newest else None,
+            as_of=newest.learned_at if newest else None,
+        )  # fmt: skip
+
+    return answers.read(request, TOPICS, question)
+
+
+def _scored(days: Sequence[Sequence[float]]) -> Scored:
+    """Days of (matches, log loss, accuracy, margin MAE, total MAE), each day weighing as its matches."""
+    n = int(sum(day[0] for day in days))
+    means = [sum(day[0] * day[i] for day in days) / n if n else None for i in range(1, 5)]
+    return Scored(
+        days=len(days), matches=n, log_loss=means[0], accuracy=means[1], margin_mae=means[2], total_mae=means[3]
+    )
 
 
 @routes.get(

@@ -109,6 +109,40 @@ class PredictionDetail(MatchRow):
     model_version: int | None
 
 
+class Scored(BaseModel):
+    """What the sealed forecasts of some UTC days scored at the last horizon."""
+
+    days: int
+    matches: int
+    log_loss: float | None
+    accuracy: float | None
+    margin_mae: float | None
+    total_mae: float | None
+
+
+class Summary(BaseModel):
+    """Forecasts at a glance."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{
+        "upcoming": 61, "sealed": 12, "newest_seal_at": "2026-11-25T06:01:00Z",
+        "by_confidence": {"50-60%": 30, "60-70%": 20, "70-100%": 11}, "mean_total": 109.4,
+        "last_day": {"days": 1, "matches": 248, "log_loss": 0.646, "accuracy": 0.621, "margin_mae": 7.2,
+                     "total_mae": 9.2},
+        "last_week": {"days": 7, "matches": 1740, "log_loss": 0.648, "accuracy": 0.618, "margin_mae": 7.2,
+                      "total_mae": 9.2},
+        "model_version": 3, "as_of": "2026-11-25T05:31:00Z"}]})  # fmt: skip
+
+    upcoming: int = Field(description="Fixtures of the next day that are forecast, up to 1,000.")
+    sealed: int = Field(description="Of these, how many have a sealed forecast.")
+    newest_seal_at: dt.datetime | None
+    by_confidence: dict[str, int] = Field(description="Of these, by the probability of the likelier side.")
+    mean_total: float | None
+    last_day: Scored = Field(description="The newest UTC day with grades.")
+    last_week: Scored = Field(description="The newest seven UTC days with grades.")
+    model_version: int | None
+    as_of: dt.datetime | None = Field(description="When the filter learned last.")
+
+
 class WhatIfMatch(BaseModel):
     """A match that is only thought of."""
 
