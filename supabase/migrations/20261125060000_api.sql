@@ -28,8 +28,9 @@ create table public.idempotency_keys (
 comment on table public.idempotency_keys is 'Answers to requests that carried an Idempotency-Key, repeated for a day.';
 create index idempotency_keys_expired on public.idempotency_keys (expires_at);
 
-create index job_queue_by_status on public.job_queue (status, created_at desc, id) include (type);
+create index job_queue_by_status on public.job_queue (status, created_at desc, id);
 create index job_queue_by_type on public.job_queue (type, created_at desc, id);
+create index job_queue_counts on public.job_queue (type, status);
 create index job_queue_history on public.job_queue (type, finished_at desc) include (started_at) where status = 'completed';
 
 create index matches_by_start on public.matches (start_at, external_id);
@@ -49,6 +50,32 @@ create index model_performance_by_day on public.model_performance (day desc);
 create index matches_of_pair on public.matches (player_a, player_b, start_at) where status = 'final';
 create index player_stats_board on public.player_stats ((coalesce(strength, '-infinity'::float8)) desc, player);
 create index raw_payloads_newest on public.raw_payloads (last_fetched_at desc);
+
+-- The same columns; counted from an index that holds nothing else.
+create or replace view public.job_statistics with (security_invoker = true) as
+with counted as (
+  select type, status, count(*) as jobs from public.job_queue group by type, status
+), recent as (
+  select type, count(*) as ended,
+    (count(*) filter (where status = 'completed'))::double precision
+      / nullif(count(*) filter (where status in ('completed', 'failed')), 0) as success_rate,
+    percentile_cont(0.5) within group (order by seconds) filter (where status = 'completed') as p50,
+    percentile_cont(0.95) within group (order by seconds) filter (where status = 'completed') as p95
+  from (
+    select type, status, extract(epoch from finished_at - started_at) as seconds
+    from public.job_queue where finished_at > now() - interval '24 hours'
+  ) as ended group by type
+)
+select c.type,
+  coalesce(sum(c.jobs) filter (where c.status = 'pending'), 0)::bigint as pending,
+  coalesce(sum(c.jobs) filter (where c.status = 'running'), 0)::bigint as running,
+  coalesce(sum(c.jobs) filter (where c.status = 'completed'), 0)::bigint as completed,
+  coalesce(sum(c.jobs) filter (where c.status = 'failed'), 0)::bigint as failed,
+  coalesce(sum(c.jobs) filter (where c.status = 'cancelled'), 0)::bigint as cancelled,
+  max(r.ended) as ended_24h, max(r.success_rate) as success_rate_24h,
+  max(r.p50) as seconds_p50_24h, max(r.p95) as seconds_p95_24h
+from counted c left join recent r using (type)
+group by c.type;
 
 do $$
 declare t text;

@@ -11,7 +11,7 @@ TABLES = (
     "raw_payloads", "quarantine", "players", "matches", "match_arrivals", "upcoming_matches", "model_registry",
     "ledger", "match_predictions", "job_queue",
 )  # fmt: skip
-COUNTED_UP_TO = 50_000
+COUNTED_UP_TO = 5_000
 """rows from which on the database's own estimate is taken instead of counting"""
 
 

@@ -47,7 +47,7 @@ class JobStats(BaseModel):
 
 
 class Rows(BaseModel):
-    """Rows of a table; above 50,000 the database's own estimate."""
+    """Rows of a table; above 5,000 the database's own estimate."""
 
     rows: int
     exact: bool

@@ -1,0 +1,188 @@
+"""Every question that the API and a worker ask, explained on a large database: none scans a table."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from tests.chaos.evidence import keep, size
+from tests.web import MASTER
+from tipoff.cli.web import serving
+from tipoff.forecast.model import Model
+from tipoff.forecast.params import BUILT_IN
+from tipoff.forecast.state import state_after
+from tipoff.settings import Settings
+from tipoff.storage import models, transitions
+from tipoff.storage.models import StoredState
+
+PLAYERS, TEAMS = 2_000, 30
+SMALL = 5_000
+"""rows up to which reading a whole table is what an index would cost too"""
+FILL = """
+insert into players select 'PLAYER ' || n, now(), now() from generate_series(0, %(players)s - 1) as n;
+insert into raw_payloads (source, dialect, resource, day, sha256, body, size, first_fetched_at, last_fetched_at,
+    ingested_at)
+  select 'x', 'h2h-2026', 'schedule', current_date - n, repeat(md5(n::text), 2), ''::bytea, 0, now(), now(), now()
+  from generate_series(1, 2000) as n;
+insert into matches (external_id, start_at, player_a, player_b, team_a, team_b, stream, status, score_a, score_b,
+    first_observed_at, last_observed_at)
+  select 'M' || n, now() - make_interval(mins => n), 'PLAYER ' || n %% %(players)s,
+    'PLAYER ' || (n * 7 + 1 + n / %(players)s) %% %(players)s, 'TEAM ' || n %% %(teams)s,
+    'TEAM ' || (n + 1 + n / 31) %% %(teams)s, 's', case when n %% 997 = 0 then 'void' else 'final' end,
+    50 + n %% 20, 70 + n %% 19, now(), now()
+  from generate_series(1, %(matches)s) as n
+  where n %% %(players)s <> (n * 7 + 1 + n / %(players)s) %% %(players)s;
+insert into match_arrivals (external_id, observed_at, payload_id, start_at, player_a, player_b, status)
+  select external_id, now(), 1, start_at, player_a, player_b, status from matches;
+insert into upcoming_matches (external_id, start_at, player_a, player_b, team_a, team_b, stream, status,
+    first_seen_at, last_seen_at, withdrawn_at, withdrawn_because)
+  select case when n <= 400 then 'U' || n else 'W' || n end,
+    now() + case when n <= 400 then make_interval(mins => 5 * n) else make_interval(mins => -n) end,
+    'PLAYER ' || n %% %(players)s, 'PLAYER ' || (n + 1) %% %(players)s, 'TEAM ' || n %% %(teams)s,
+    'TEAM ' || (n + 3) %% %(teams)s, 's',
+    case when n <= 400 then 'scheduled' when n %% 50 = 0 then 'withdrawn' else 'played' end, now(), now(),
+    case when n > 400 and n %% 50 = 0 then now() end, case when n > 400 and n %% 50 = 0 then 'vanished' end
+  from generate_series(1, %(matches)s / 5) as n;
+insert into player_stats select name, 500, 250, 1, 1, now(), now(), random() * 20 - 10, 1, now() from players;
+insert into player_ratings
+  select 'PLAYER ' || n %% %(players)s, now() - make_interval(mins => n), repeat('a', 64), n, 1, 1, 1
+  from generate_series(1, %(matches)s / 5) as n;
+insert into ledger (seq, prev, hash, content)
+  select n, repeat('0', 64), md5(n::text) || md5('x' || n), json_build_object('kind', case n when 1 then 'open' else
+    case n %% 2 when 0 then 'seal' else 'grade' end end, 'seq', n, 'at', '2026-01-01T00:00:00.000000Z', 'body',
+    json_build_object('external_id', 'M' || n / 2, 'horizon', 30, 'seal', n - 1, 'status', 'graded'))::text
+  from generate_series(1, %(matches)s / 5) as n;
+insert into match_predictions
+  select n, 'M' || n / 2, 30, now() - make_interval(mins => n / 2), now(), repeat('a', 64), 0.5, 0, 9, 108, 11
+  from generate_series(2, %(matches)s / 5, 2) as n;
+insert into job_queue (type, status, progress, result, rank, attempt, created_at, started_at, finished_at)
+  select case n %% 3 when 0 then 'cleanup' when 1 then 'quick_data_refresh' else 'model_review' end, 'completed', 100,
+    '{}', n, 1, now() - make_interval(secs => 60 * n), now() - make_interval(secs => 60 * n),
+    now() - make_interval(secs => 60 * n - 5)
+  from generate_series(1, %(jobs)s) as n;
+insert into job_queue (type, rank) select 'model_review', n from generate_series(1, 300) as n;
+insert into api_keys (name, scope, sha256, hint) select 'k', 'read', md5(n::text) || md5('y' || n), 'h'
+  from generate_series(1, 20000) as n;
+insert into idempotency_keys (principal, key, request_sha256, status, body, expires_at)
+  select 'p', n::text, repeat('a', 64), 200, '', now() + interval '1 day' from generate_series(1, 20000) as n;
+"""
+PATHS = {
+    "/api/matches": ["", "?limit=200", "?player=PLAYER 7", "?team=TEAM 3", "?player=PLAYER 7&team=TEAM 7",
+                     "?from={early}&to={late}", "?status=void", "?status=final&player=PLAYER 9", "?status=scheduled",
+                     "?status=withdrawn", "?status=played&team=TEAM 3"],
+    "/api/upcoming-matches": ["", "?player=PLAYER 9", "?team=TEAM 4"],
+    "/api/live-scores": [""],
+    "/api/matches/{external_id}": ["M77", "U5"],
+    "/api/players": ["", "?search=player 19"],
+    "/api/player-stats": ["", "?player=PLAYER 8"],
+    "/api/players/{handle}": ["PLAYER 77"],
+    "/api/h2h/{a}/{b}": ["PLAYER 1/PLAYER 8"],
+    "/api/ml/predictions": ["", "?player=PLAYER 9&line=100"],
+    "/api/ml/predictions/{external_id}": ["U5"],
+    "/api/ml/predictions/summary": [""],
+    "/api/ml/models": [""], "/api/ml/model-performance": [""],
+    "/api/ledger": ["", "?kind=grade"],
+    "/api/jobs": ["", "?status=completed", "?job_type=cleanup", "?status=pending&job_type=model_review"],
+    "/api/system/job-stats": [""], "/api/keys": [""],
+}  # fmt: skip
+
+
+@pytest.fixture
+def filled(dsn: str) -> str:
+    """The database with a million matches and a hundred thousand jobs (fewer in CI), and a model that forecasts."""
+    sizes = {"players": PLAYERS, "teams": TEAMS, "matches": size(60_000, 1_000_000), "jobs": size(20_000, 100_000)}
+    files = Model(BUILT_IN, "2026-03-01T00:00:00+00:00", {}, {}, {}, state_after(BUILT_IN, [])).files()
+    with psycopg.connect(dsn) as connection:
+        for statement in FILL.split(";\n"):
+            if statement.strip():
+                psycopg.ClientCursor(connection).execute(statement.encode(), sizes)
+        [(now,)] = connection.execute("select now()").fetchall()
+        models.register(connection, files.sha256, files.document, now)
+        models.rule(connection, files.sha256, True, "a test", {})
+        models.activate(connection, files.sha256, now)
+        models.save_state(connection, files.sha256, None, StoredState(0, 0, "0" * 64, files.blob), 0, now)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("vacuum analyze")
+    return dsn
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """Everything that connections of this process are asked."""
+    questions: list[tuple[str, Any]] = []
+    execute = psycopg.Connection.execute
+
+    def noting(self: Any, query: Any, params: Any = None, **more: Any) -> Any:
+        questions.append((query.decode() if isinstance(query, bytes) else str(query), params))
+        return execute(self, query, params, **more)
+
+    monkeypatch.setattr(psycopg.Connection, "execute", noting)
+    return questions
+
+
+def scans(plan: dict[str, Any]) -> Iterator[str]:
+    """Tables of more than SMALL rows that a plan reads whole."""
+    if plan["Node Type"] == "Seq Scan" and plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0) > SMALL:
+        yield plan["Relation Name"]
+    for part in plan.get("Plans", []):
+        yield from scans(part)
+
+
+def explained(connection: psycopg.Connection[Any], query: str, params: Any) -> tuple[float, list[str], str]:
+    """Milliseconds, tables that were read whole, and the plan."""
+    with connection.transaction(force_rollback=True):
+        [(plan,)] = connection.execute(f"explain (analyze, format json) {query}".encode(), params).fetchall()
+    return plan[0]["Execution Time"], list(scans(plan[0]["Plan"])), json.dumps(plan[0]["Plan"])[:2000]
+
+
+def test_no_question_scans_a_table(
+    filled: str, asked: list[tuple[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that is quick for a month and then takes a minute."""
+    monkeypatch.setenv("DATABASE_URL", filled.replace("user=postgres", "user=tipoff_app"))
+    monkeypatch.setenv("TIPOFF_OWNER_DATABASE_URL", filled)
+    monkeypatch.setenv("TIPOFF_HOME", str(tmp_path))
+    monkeypatch.setenv("OPERATOR_API_KEY", MASTER)
+    by_endpoint: dict[str, list[tuple[str, Any]]] = {}
+    with serving(Settings(), 0) as url, httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+        client.headers["X-API-Key"] = MASTER
+        end = time.monotonic() + 30
+        while client.get("/api/health").json()["database"] != "ok":
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        now = client.get("/api/system/status").json()["as_of"]
+        by_endpoint["/api/system/status"] = asked[:]
+        for endpoint, questions in PATHS.items():
+            before = len(asked)
+            for question in questions:
+                path = endpoint.partition("/{")[0] + (f"/{question}" if "{" in endpoint else question)
+                path = path.format(early="2020-01-01T00:00:00Z", late=now)
+                answer = client.get(path)
+                assert answer.status_code == 200, (path, answer.text)
+                if (following := answer.json().get("next_cursor")) and "items" in answer.json():
+                    sign = "&" if "?" in path else "?"
+                    assert client.get(f"{path}{sign}cursor={following}").status_code == 200
+            by_endpoint[endpoint] = asked[before:]
+    claim = {"types": ["cleanup", "model_review"], "limit": 2, "worker": "w", "lease": 8.0}
+    by_endpoint["a worker's claim"] = [(transitions.CLAIM, claim)]
+    by_endpoint["a worker's look"] = [
+        (transitions.LOOK, {"types": claim["types"], "known": claim["types"], "running": []})
+    ]
+    slowest: dict[str, float] = {}
+    with psycopg.connect(filled) as connection:
+        for endpoint, found in by_endpoint.items():
+            for query, params in found:
+                if not query.lstrip().lower().startswith(("select", "with", "update")) or "notify" in query:
+                    continue
+                took, tables, plan = explained(connection, query, params)
+                assert not tables, f"{endpoint} reads {tables} whole: {query} {params}\n{plan}"
+                slowest[endpoint] = max(slowest.get(endpoint, 0.0), round(took, 2))
+    assert set(PATHS) <= set(slowest)
+    keep("plans", {"matches": size(60_000, 1_000_000), "jobs": size(20_000, 100_000), "slowest_ms": slowest})
