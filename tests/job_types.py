@@ -261,7 +261,8 @@ def killed_pipeline(work: Work) -> dict[str, Any]:
     work.step = step  # type: ignore[method-assign]
     from tipoff.jobs.handlers import pipeline
 
-    return pipeline.run(work, params.history_days, False, params.return_predictions, train=params.train_model)
+    recipe = ModelTrainingParams() if params.train_model else None
+    return pipeline.run(work, params.history_days, False, params.return_predictions, recipe)
 
 
 def _die(_: Any) -> Any:
@@ -311,7 +312,7 @@ def slow_history(work: Work) -> dict[str, Any]:
         return plain(day)
 
     work.source.fetch_day = slow  # type: ignore[method-assign]
-    return pipeline.run(work, work.params(DataPipelineParams).history_days, False, False, train=False)
+    return pipeline.run(work, work.params(DataPipelineParams).history_days, False, False, None)
 
 
 def environment(work: Work) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 from tests.jobs import eventually
@@ -69,9 +70,10 @@ def test_without_its_database_it_says_so_serves_what_it_has_and_comes_back(
 
 def test_a_frozen_database_holds_nobody_up(private: PrivatePostgres, tmp_path: Path) -> None:
     """A server that takes every question and answers none: requests that hang, and a stop that never ends."""
+    with psycopg.connect(private.dsn) as connection:
+        main = psutil.Process(connection.info.backend_pid).parent()
+    assert main is not None
     web = WebProcess(private.application_dsn, tmp_path)
-    kept = web.get("/api/jobs?limit=5")
-    main = psutil.Process(int((tmp_path / "db/postgres/data/postmaster.pid").read_text().split()[0]))
     frozen: list[psutil.Process] = []
 
     def freeze() -> None:
@@ -86,6 +88,7 @@ def test_a_frozen_database_holds_nobody_up(private: PrivatePostgres, tmp_path: P
                 process.resume()
 
     try:
+        kept = web.get("/api/jobs?limit=5")
         freeze()
         with concurrent.futures.ThreadPoolExecutor(12) as threads:
             paths = ["/api/jobs?limit=5"] * 4 + [f"/api/jobs?limit={n}" for n in range(10, 18)]
@@ -106,6 +109,7 @@ def test_a_frozen_database_holds_nobody_up(private: PrivatePostgres, tmp_path: P
             assert b" 503 " in waiting.recv(100)
     finally:
         thaw()
+        web.http.close()
         web.process.kill()
         web.process.wait()
 
