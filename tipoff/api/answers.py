@@ -109,6 +109,25 @@ def page_link(request: Request, cursor: str | None) -> Headers:
     return cursors.link(path, list(request.query_params.multi_items()), cursor)
 
 
+def listed(
+    request: Request, form: str | None, row: type[BaseModel], page: Page, place: Any, topics: Sequence[str],
+    made: Callable[[Connection, Any, str | None], BaseModel], *, seconds: float = 5.0, private: bool = False,
+) -> Response:  # fmt: skip
+    """A keyset page from `place` on, with a link to the next; or, as CSV, every row from there on.
+
+    `page` gives rows and the place to go on from (None: no more); `made` the answer from rows and the next cursor.
+    """
+    if wants_csv(request, form):
+        return stream_csv(request, row, lambda connection, after: page(connection, after or place))
+
+    def question(connection: Connection) -> tuple[BaseModel, Headers]:
+        items, after = page(connection, place)
+        next_cursor = cursors.written(*after) if after else None
+        return made(connection, items, next_cursor), page_link(request, next_cursor)
+
+    return read(request, topics, question, seconds=seconds, private=private)
+
+
 def stream_csv(request: Request, columns: type[BaseModel], page: Page) -> Response:
     """Every row as CSV, a page of rows at a time; `page` takes the place to go on from and gives the next one."""
     backend = backend_of(request)

@@ -17,7 +17,7 @@ MOST = 200
 
 def written(*values: Any) -> str:
     """A cursor from the key of the last row shown."""
-    texts = [value.isoformat() if isinstance(value, dt.datetime) else value for value in values]
+    texts = [value.isoformat() if isinstance(value, dt.date) else value for value in values]
     text = json.dumps([str(v) if isinstance(v, uuid.UUID) else v for v in texts], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -35,6 +35,8 @@ def read(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
 
 
 def _read(value: Any, kind: type) -> Any:
+    if kind is float and type(value) is float:
+        return value
     if kind is not int and not isinstance(value, str):
         raise ValueError(value)
     if kind is dt.datetime:
@@ -42,6 +44,8 @@ def _read(value: Any, kind: type) -> Any:
         if moment.tzinfo is None:
             raise ValueError(value)
         return moment.astimezone(dt.UTC)
+    if kind is dt.date:
+        return dt.date.fromisoformat(value)
     if kind is uuid.UUID:
         return uuid.UUID(value)
     good = 0 <= value < 2**62 if kind is int and type(value) is int else kind is str and "\0" not in value

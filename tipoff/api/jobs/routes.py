@@ -148,17 +148,12 @@ def list_jobs(
         shown = [_row(job) for job in found[:limit]]
         return shown, (shown[-1].created_at, shown[-1].job_id) if len(found) > limit else None
 
-    def question(connection: Connection) -> tuple[JobPage, answers.Headers]:
-        items, place = page(connection, before)
+    def made(connection: Connection, items: list[JobRow], next_cursor: str | None) -> JobPage:
         totals = jobs.totals(connection, job_type)
-        next_cursor = cursors.written(*place) if place else None
         total = totals[status] if status else sum(totals.values())
-        made = JobPage(items=items, next_cursor=next_cursor, total=total, totals=totals)
-        return made, answers.page_link(request, next_cursor)
+        return JobPage(items=items, next_cursor=next_cursor, total=total, totals=totals)
 
-    if answers.wants_csv(request, format):
-        return answers.stream_csv(request, JobRow, lambda connection, place: page(connection, place or before))
-    return answers.read(request, TOPIC, question, seconds=SECONDS)
+    return answers.listed(request, format, JobRow, page, before, TOPIC, made, seconds=SECONDS)
 
 
 @routes.delete(

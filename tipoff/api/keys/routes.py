@@ -38,14 +38,10 @@ def list_keys(
         shown = [KeyRow.model_validate(key, from_attributes=True) for key in found[:limit]]
         return shown, (shown[-1].created_at, shown[-1].id) if len(found) > limit else None
 
-    def question(connection: Connection) -> tuple[KeyPage, answers.Headers]:
-        items, place = page(connection, before)
-        next_cursor = cursors.written(*place) if place else None
-        return KeyPage(items=items, next_cursor=next_cursor), answers.page_link(request, next_cursor)
+    def made(_: Connection, items: list[KeyRow], next_cursor: str | None) -> KeyPage:
+        return KeyPage(items=items, next_cursor=next_cursor)
 
-    if answers.wants_csv(request, format):
-        return answers.stream_csv(request, KeyRow, lambda connection, place: page(connection, place or before))
-    return answers.read(request, (), question, private=True)
+    return answers.listed(request, format, KeyRow, page, before, (), made, private=True)
 
 
 @routes.post(

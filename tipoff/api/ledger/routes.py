@@ -39,16 +39,11 @@ def list_ledger(
         shown = [_row(row) for row in found[:limit]]
         return shown, (shown[-1].seq,) if len(found) > limit else None
 
-    def question(connection: Connection) -> tuple[LedgerPage, answers.Headers]:
-        items, after = page(connection, place)
+    def made(connection: Connection, items: list[LedgerRow], next_cursor: str | None) -> LedgerPage:
         head = ledger.head(connection)
-        next_cursor = cursors.written(*after) if after else None
-        made = LedgerPage(items=items, next_cursor=next_cursor, head=_row(head) if head else None)
-        return made, answers.page_link(request, next_cursor)
+        return LedgerPage(items=items, next_cursor=next_cursor, head=_row(head) if head else None)
 
-    if answers.wants_csv(request, format):
-        return answers.stream_csv(request, LedgerRow, lambda connection, after: page(connection, after or place))
-    return answers.read(request, ("predictions",), question)
+    return answers.listed(request, format, LedgerRow, page, place, ("predictions",), made)
 
 
 @routes.get(

@@ -83,19 +83,14 @@ def list_upcoming(
         ]
         return items, (shown[-1].start, shown[-1].external_id) if len(found) > limit else None
 
-    def question(connection: Connection) -> tuple[UpcomingPage, answers.Headers]:
-        items, after = page(connection, place)
+    def made(connection: Connection, items: list[UpcomingRow], next_cursor: str | None) -> UpcomingPage:
         newest = backend.newest.find(connection)
-        next_cursor = cursors.written(*after) if after else None
-        made = UpcomingPage(
+        return UpcomingPage(
             items=items, next_cursor=next_cursor, as_of=newest.learned_at if newest else None,
             model_version=newest.version if newest else None,
         )  # fmt: skip
-        return made, answers.page_link(request, next_cursor)
 
-    if answers.wants_csv(request, format):
-        return answers.stream_csv(request, UpcomingRow, lambda connection, after: page(connection, after or place))
-    return answers.read(request, TOPICS, question)
+    return answers.listed(request, format, UpcomingRow, page, place, TOPICS, made)
 
 
 @routes.get(
@@ -156,14 +151,10 @@ def list_matches(
         shown = [match_row(row) for row in found[:limit]]
         return shown, (shown[-1].start, shown[-1].external_id) if len(found) > limit else None
 
-    def question(connection: Connection) -> tuple[MatchPage, answers.Headers]:
-        items, before = page(connection, place)
-        next_cursor = cursors.written(*before) if before else None
-        return MatchPage(items=items, next_cursor=next_cursor), answers.page_link(request, next_cursor)
+    def made(_: Connection, items: list[MatchRow], next_cursor: str | None) -> MatchPage:
+        return MatchPage(items=items, next_cursor=next_cursor)
 
-    if answers.wants_csv(request, format):
-        return answers.stream_csv(request, MatchRow, lambda connection, before: page(connection, before or place))
-    return answers.read(request, ("matches",), question)
+    return answers.listed(request, format, MatchRow, page, place, ("matches",), made)
 
 
 @routes.get(

@@ -55,14 +55,10 @@ def list_models(
         shown = [ModelRow(**_summary(model, scored)) for model in found[:limit]]
         return shown, (shown[-1].version,) if len(found) > limit else None
 
-    def question(connection: Connection) -> tuple[ModelPage, answers.Headers]:
-        items, before = page(connection, place)
-        next_cursor = cursors.written(*before) if before else None
-        return ModelPage(items=items, next_cursor=next_cursor), answers.page_link(request, next_cursor)
+    def made(_: Connection, items: list[ModelRow], next_cursor: str | None) -> ModelPage:
+        return ModelPage(items=items, next_cursor=next_cursor)
 
-    if answers.wants_csv(request, format):
-        return answers.stream_csv(request, ModelRow, lambda connection, before: page(connection, before or place))
-    return answers.read(request, TOPIC, question)
+    return answers.listed(request, format, ModelRow, page, place, TOPIC, made)
 
 
 @routes.get(
@@ -145,24 +141,17 @@ def list_performance(
     format: Format = None,  # noqa: A002
 ) -> Response:  # fmt: skip
     """A row a model and UTC day, newest first."""
-    place: Any = cursors.read(cursor, str, int)
-    begin = None if place is None else (_day(place[0]), place[1])
+    place: Any = cursors.read(cursor, dt.date, int)
 
     def page(connection: Connection, before: Any) -> tuple[list[PerformanceRow], Any]:
         found = models.performance_page(connection, version, limit + 1, before)
         shown = [PerformanceRow.model_validate(row) for row in found[:limit]]
         return shown, (shown[-1].day, shown[-1].model_version) if len(found) > limit else None
 
-    def question(connection: Connection) -> tuple[PerformancePage, answers.Headers]:
-        items, before = page(connection, begin)
-        next_cursor = cursors.written(before[0].isoformat(), before[1]) if before else None
-        return PerformancePage(items=items, next_cursor=next_cursor), answers.page_link(request, next_cursor)
+    def made(_: Connection, items: list[PerformanceRow], next_cursor: str | None) -> PerformancePage:
+        return PerformancePage(items=items, next_cursor=next_cursor)
 
-    if answers.wants_csv(request, format):
-        return answers.stream_csv(
-            request, PerformanceRow, lambda connection, before: page(connection, before or begin)
-        )
-    return answers.read(request, TOPIC, question)
+    return answers.listed(request, format, PerformanceRow, page, place, TOPIC, made)
 
 
 @routes.get(
@@ -179,14 +168,6 @@ def get_importance(request: Request, version: OfVersion = None) -> Response:
         return Importance(model_version=model.version, items=_worth(connection, model))
 
     return answers.read(request, TOPIC, question)
-
-
-def _day(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError as error:
-        said = "this is not a cursor that an earlier page gave: begin without one"
-        raise ProblemError(422, f"cursor: {said}", [("cursor", said)]) from error
 
 
 def _found(connection: Connection, version: int) -> Registered:

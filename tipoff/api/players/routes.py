@@ -37,8 +37,7 @@ def list_players(
     limit: Limit = 50, cursor: Cursor = None, format: Format = None,  # noqa: A002
 ) -> Response:  # fmt: skip
     """Everybody with a final match, by strength; the interval says who cannot be told apart."""
-    begin: Any = cursors.read(cursor, str, str)
-    start = None if begin is None else (_number(begin[0]), begin[1])
+    place: Any = cursors.read(cursor, float, str)
 
     def page(connection: Connection, after: Any) -> tuple[list[Career], Any]:
         found = people.board(connection, search.upper() if search else None, limit + 1, after)
@@ -46,14 +45,10 @@ def list_players(
         last = found[limit - 1] if len(found) > limit else None
         return shown, (last["place"], last["player"]) if last else None
 
-    def question(connection: Connection) -> tuple[CareerPage, answers.Headers]:
-        items, after = page(connection, start)
-        next_cursor = cursors.written(repr(after[0]), after[1]) if after else None
-        return CareerPage(items=items, next_cursor=next_cursor), answers.page_link(request, next_cursor)
+    def made(_: Connection, items: list[Career], next_cursor: str | None) -> CareerPage:
+        return CareerPage(items=items, next_cursor=next_cursor)
 
-    if answers.wants_csv(request, format):
-        return answers.stream_csv(request, Career, lambda connection, after: page(connection, after or start))
-    return answers.read(request, TOPICS, question)
+    return answers.listed(request, format, Career, page, place, TOPICS, made)
 
 
 @routes.get(
@@ -73,14 +68,10 @@ def list_player_stats(
         shown = [_career(values) for values in found[:limit]]
         return shown, (shown[-1].player,) if len(found) > limit else None
 
-    def question(connection: Connection) -> tuple[CareerPage, answers.Headers]:
-        items, after = page(connection, begin)
-        next_cursor = cursors.written(*after) if after else None
-        return CareerPage(items=items, next_cursor=next_cursor), answers.page_link(request, next_cursor)
+    def made(_: Connection, items: list[Career], next_cursor: str | None) -> CareerPage:
+        return CareerPage(items=items, next_cursor=next_cursor)
 
-    if answers.wants_csv(request, format):
-        return answers.stream_csv(request, Career, lambda connection, after: page(connection, after or begin))
-    return answers.read(request, TOPICS, question)
+    return answers.listed(request, format, Career, page, begin, TOPICS, made)
 
 
 @routes.get(
@@ -142,14 +133,6 @@ def head_to_head(request: Request, a: str, b: str) -> Response:
 def _there(connection: Connection, name: str) -> None:
     if not people.known(connection, name):
         raise ProblemError(404, f"there is no player {name[:80]!r}: see /api/players?search=")
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError as error:
-        said = "this is not a cursor that an earlier page gave: begin without one"
-        raise ProblemError(422, f"cursor: {said}", [("cursor", said)]) from error
 
 
 def _career(values: Mapping[str, Any]) -> Career:

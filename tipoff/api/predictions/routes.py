@@ -87,19 +87,14 @@ def list_predictions(
         ]  # fmt: skip
         return items, (fixtures[-1].start, fixtures[-1].external_id) if len(found) > limit else None
 
-    def question(connection: Connection) -> tuple[PredictionPage, answers.Headers]:
-        items, after = page(connection, place)
+    def made(connection: Connection, items: list[Prediction], next_cursor: str | None) -> PredictionPage:
         newest = backend.newest.get(connection)
-        next_cursor = cursors.written(*after) if after else None
-        made = PredictionPage(
+        return PredictionPage(
             items=items, next_cursor=next_cursor, as_of=newest.learned_at, model_version=newest.version,
             model=newest.sha256,
         )  # fmt: skip
-        return made, answers.page_link(request, next_cursor)
 
-    if answers.wants_csv(request, format):
-        return answers.stream_csv(request, Prediction, lambda connection, after: page(connection, after or place))
-    return answers.read(request, TOPICS, question)
+    return answers.listed(request, format, Prediction, page, place, TOPICS, made)
 
 
 @routes.get(
