@@ -17,7 +17,7 @@ from starlette.responses import Response, StreamingResponse
 
 from tipoff.api import cursors
 from tipoff.api.access import Principal
-from tipoff.api.cache import Kept, etag_of
+from tipoff.api.cache import Kept, etag_of, is_same
 from tipoff.api.problems import ProblemError
 from tipoff.api.routing import backend_of
 from tipoff.storage import keys
@@ -49,8 +49,7 @@ def read(
     if not private:
         kept = Kept(body, tuple(answer.raw_headers), etag, begun, seconds, marks)
         backend.cache.keep(request.scope["address"], kept)
-    same = request.headers.get("if-none-match")
-    if same is not None and (same.strip() == "*" or etag.decode() in [part.strip() for part in same.split(",")]):
+    if is_same(etag, request.headers.get("if-none-match", "").encode("latin-1") or None):
         return Response(status_code=304, headers={k: v for k, v in headers.items() if k != "Link"})
     return answer
 

@@ -36,6 +36,13 @@ def etag_of(body: bytes) -> bytes:
     return b'W/"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'
 
 
+def is_same(etag: bytes, if_none_match: bytes | None) -> bool:
+    """Whether If-None-Match names what is there."""
+    if if_none_match is None:
+        return False
+    return if_none_match.strip() == b"*" or etag in [part.strip() for part in if_none_match.split(b",")]
+
+
 class ReadCache:
     """By address; safe to use from many threads."""
 

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tipoff.api import earlier, problems
 from tipoff.api.access import Principal, given_key, refused
 from tipoff.api.backend import Backend
-from tipoff.api.cache import Kept
+from tipoff.api.cache import Kept, is_same
 from tipoff.api.problems import ProblemError
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
@@ -224,8 +224,7 @@ class _Request:
     async def _kept(self, kept: Kept, *, stale: bool = False) -> None:
         extra = [STALE, (b"x-stale", b"true")] if stale else []
         age = (b"age", str(int(time.monotonic() - kept.made)).encode())
-        same = self._headers.get(b"if-none-match")
-        if same is not None and (same.strip() == b"*" or kept.etag in [part.strip() for part in same.split(b",")]):
+        if is_same(kept.etag, self._headers.get(b"if-none-match")):
             headers = [*((n, v) for n, v in kept.headers if n in (b"cache-control", b"vary", b"etag")), age, *extra]
             await self._out({"type": "http.response.start", "status": 304, "headers": headers})
             await self._out({"type": "http.response.body", "body": b""})
