@@ -71,6 +71,13 @@ class WebProcess:
         """Wait until /api/health says so."""
         self._until(state)
 
+    def until_logged(self, text: str) -> None:
+        """Wait until the log has it: a request's line is written after its answer."""
+        end = time.monotonic() + 10
+        while text not in self.log.read_text():
+            assert time.monotonic() < end, f"{text} is not in {self.log.read_text()}"
+            time.sleep(0.02)
+
     def client(self, key: str | None = None) -> httpx.Client:
         """A client that sends a key."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}

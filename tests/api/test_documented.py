@@ -82,7 +82,7 @@ def test_every_answer_carries_its_headers(web: WebProcess) -> None:
         assert "strict-transport-security" not in answer.headers
     own = web.get("/api/jobs?strange=1", headers={"X-Request-ID": "my-own-request-1"})
     assert own.headers["x-request-id"] == own.json()["request_id"] == "my-own-request-1"
-    assert '"my-own-request-1"' in web.log.read_text()
+    web.until_logged('"my-own-request-1"')
     forged = web.get("/api/jobs", headers={"X-Request-ID": '"} {"level": "forged'})
     assert re.fullmatch(r"[0-9a-f]{20}", forged.headers["x-request-id"])
     assert web.post("/api/jobs").status_code == 405
