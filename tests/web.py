@@ -21,6 +21,7 @@ from tipoff.storage.pool import Pool
 MASTER = "master-key-of-the-tests"
 GENEROUS = {
     "TIPOFF_READS_A_MINUTE": "10000000", "TIPOFF_WRITES_A_MINUTE": "10000000", "TIPOFF_FAILURES_A_MINUTE": "10000000",
+    "TIPOFF_STREAMS": "10000",
 }  # fmt: skip
 
 

@@ -23,10 +23,13 @@ from tipoff.api.front import Front
 from tipoff.api.jobs.routes import routes as jobs
 from tipoff.api.keys.routes import routes as keys
 from tipoff.api.ledger.routes import routes as ledger
+from tipoff.api.live.hub import Hub
+from tipoff.api.live.routes import routes as live
 from tipoff.api.matches.routes import routes as matches
 from tipoff.api.models.routes import routes as models
 from tipoff.api.players.routes import routes as players
 from tipoff.api.predictions.routes import routes as predictions
+from tipoff.api.record.routes import routes as record
 from tipoff.api.system.routes import routes as system
 from tipoff.settings import Settings
 
@@ -45,17 +48,25 @@ def create_app(settings: Settings) -> FastAPI:
     """The API as an ASGI application; the database is looked for once it starts."""
     log_as_json()
     backend = Backend(settings)
+    hub = Hub(backend)
+    backend.followers.append(hub)
+
+    def told_to_stop() -> None:
+        backend.stopping.set()
+        hub.end()
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         if "*" in settings.cors_origins:
             backend.log.warning("CORS_ORIGINS lets every page read the API", credentials=False)
+        hub.start()
         backend.start()
-        restore = stopping.on_terminate(backend.stopping.set)
+        restore = stopping.on_terminate(told_to_stop)
         try:
             yield
         finally:
             restore()
+            hub.stop()
             backend.stop()
 
     app = FastAPIOffline(
@@ -69,9 +80,9 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(docs.Policy),
         ],
     )  # fmt: skip
-    app.state.backend = backend
+    app.state.backend, app.state.hub = backend, hub
     problems.install(app)
-    for routes in (matches, players, predictions, models, ledger, jobs, system, keys):
+    for routes in (matches, players, predictions, models, record, ledger, jobs, live, system, keys):
         app.include_router(routes)
     generate = app.openapi
     app.openapi = lambda: _documented(app, generate)  # type: ignore[method-assign]

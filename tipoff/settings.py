@@ -147,6 +147,9 @@ class Settings(BaseSettings):
     failures_a_minute: int = Field(
         default=10, ge=1, validation_alias="TIPOFF_FAILURES_A_MINUTE", description="Wrong keys a client may try."
     )
+    streams: int = Field(
+        default=50, ge=1, validation_alias="TIPOFF_STREAMS", description="Live streams a client may have open."
+    )
 
     @field_validator("port", mode="before")
     @classmethod

@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import psycopg
 import structlog
@@ -23,12 +23,12 @@ from tipoff.errors import TipoffError
 from tipoff.jobs.service import JobService
 from tipoff.jobs.types import job_types
 from tipoff.settings import Settings
-from tipoff.storage import keys
+from tipoff.storage import keys, live
 from tipoff.storage.database import addresses
 from tipoff.storage.keys import StoredKey
 from tipoff.storage.migrations import migrate
 from tipoff.storage.pool import Connection, Pool, connection_kwargs, open_pool
-from tipoff.storage.transitions import CHANNEL
+from tipoff.storage.transitions import WAIT_BRIEFLY
 
 T = TypeVar("T")
 POOL = 3
@@ -48,7 +48,22 @@ TRANSACTION_POOLER = "6543"
 STATEMENT_TIMEOUT = "10s"
 LONGEST = 12.0
 """seconds after which a request's connection is shut down from this side"""
-WATCHER = "-c statement_timeout=2s -c lock_timeout=500ms"
+
+
+class Followers(Protocol):
+    """Who wants to know what happens to the database (`tipoff.api.live.hub.Hub`)."""
+
+    def changed(self, change: live.Change) -> None:
+        """Rows have changed."""
+
+    def look(self) -> None:
+        """Rows may have changed: nothing tells of it here."""
+
+    def lost(self) -> None:
+        """The database is away."""
+
+    def found(self) -> None:
+        """It is back, and changes may have been missed."""
 
 
 class Backend:
@@ -63,6 +78,7 @@ class Backend:
         master = settings.operator_key.get_secret_value() if settings.operator_key else None
         self.keys = Keys(self._stored_key, master)
         self.limiter = Limiter(settings.reads_a_minute, settings.writes_a_minute, settings.failures_a_minute)
+        self.followers: list[Followers] = []
         self._pool: Pool | None = None
         self.stopping = threading.Event()
         self._stop = threading.Event()
@@ -140,28 +156,51 @@ class Backend:
 
     def _follow(self, dsn: str) -> None:
         listening = str(conninfo_to_dict(dsn).get("port", "")) != TRANSACTION_POOLER
-        kwargs = {**connection_kwargs("tipoff web"), "connect_timeout": 2, "autocommit": True, "options": WATCHER}
+        kwargs = {**connection_kwargs("tipoff web"), "connect_timeout": 2, "autocommit": True}
         with psycopg.connect(dsn, **kwargs) as connection:
             if listening:
-                connection.execute(f"listen {CHANNEL}".encode())
+                connection.execute(f"listen {live.CHANNEL}".encode())
             self.cache.forget()
             self._why = "it does not answer"
+            self._asked(connection)
+            for follower in self.followers:
+                follower.found()
             while not self._stop.is_set():
-                with self._deadlines.holding(connection, FROZEN):
-                    connection.execute("select 1")
-                self._answered = time.monotonic()
-                with self._deadlines.holding(connection, FROZEN):
-                    self._note_used(connection)
-                for _ in connection.notifies(timeout=LOOK, stop_after=1):
-                    self.cache.changed("jobs")
+                if listening:
+                    self._hear(connection)
+                else:
+                    self._stop.wait(LOOK)
+                    for follower in self.followers:
+                        follower.look()
+                self._asked(connection)
+
+    def _asked(self, connection: Connection) -> None:
+        """It answers, or an error is raised."""
+        with self._deadlines.holding(connection, FROZEN):
+            connection.execute("select 1")
+        self._answered = time.monotonic()
+        with self._deadlines.holding(connection, FROZEN):
+            self._note_used(connection)
+
+    def _hear(self, connection: Connection) -> None:
+        """Pass on what is told until the next look."""
+        end = time.monotonic() + LOOK
+        while not self._stop.is_set() and (left := end - time.monotonic()) > 0:
+            for told in connection.notifies(timeout=left, stop_after=1):
+                change = live.read(told.payload)
+                self.cache.changed(change.topic)
+                for follower in self.followers:
+                    follower.changed(change)
 
     def _note_used(self, connection: Connection) -> None:
         """Keep when keys were used; where somebody holds their rows, the next look does it."""
         used = self.keys.take_used()
         try:
             if used:
-                keys.used(connection, used)
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
+                with connection.transaction():
+                    connection.execute(WAIT_BRIEFLY)
+                    keys.used(connection, used)
+        except psycopg.errors.LockNotAvailable:
             self.keys.give_back(used)
 
     def _cut(self) -> None:
@@ -178,5 +217,7 @@ class Backend:
         if self._answered > 0 or "being looked for" in self._why:
             self.log.warning("database away", error=type(error).__name__)
         self._answered = -1.0
+        for follower in self.followers:
+            follower.lost()
         setting = "DATABASE_URL is not set" in str(error)
         self._why = str(error) if setting else "it does not answer"

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import os
-import re
 import time
-import uuid
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
-from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tipoff.api import earlier, problems
-from tipoff.api.access import Principal, given_key, refused
+from tipoff.api.access import refused
+from tipoff.api.admission import Admission, request_id
 from tipoff.api.backend import Backend
 from tipoff.api.cache import Kept, is_same
+from tipoff.api.live.handshake import Handshake
 from tipoff.api.problems import ProblemError
 
-REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 SAFE = ("GET", "HEAD", "OPTIONS")
 STALE = (b"warning", b'110 - "response is stale: the database is away"')
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-LOOPBACK = "127.0.0.1"
 TURN = 2.0
 """seconds that a request waits for another one that asks the same"""
 BODY_LIMIT = 1024 * 1024
@@ -54,31 +49,16 @@ class Front:
 
     def __init__(self, app: ASGIApp, backend: Backend) -> None:
         self._app, self._backend = app, backend
-        settings = backend.settings
-        self._security = security_headers(production=settings.production)
-        header = settings.client_header or ("CF-Connecting-IP" if settings.render else None)
-        self._client_header = header.lower().encode() if header else None
-        self._forwarded = "FORWARDED_ALLOW_IPS" in os.environ
+        self._security = security_headers(production=backend.settings.production)
+        self._admission = Admission(backend)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "websocket":
+            await Handshake(self._app, self._admission, scope, receive, send).serve()
+        elif scope["type"] == "http":
+            await _Request(self, scope, receive, send).serve()
+        else:
             await self._app(scope, receive, send)
-            return
-        await _Request(self, scope, receive, send).serve()
-
-    def client(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
-        """The client's address: the peer, or what the trusted proxy says where one is configured.
-
-        The server takes the address from X-Forwarded-For for peers on this machine by itself; that is not believed
-        unless FORWARDED_ALLOW_IPS says whom the operator trusts.
-        """
-        if self._client_header is not None and (told := headers.get(self._client_header)):
-            return told.decode("latin-1").strip()[:64]
-        host = str((scope.get("client") or ("unknown", 0))[0])
-        forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
-        if host in forwarded and not self._forwarded:
-            return LOOPBACK
-        return network(host)
 
 
 class _Request:
@@ -88,8 +68,7 @@ class _Request:
         self._front, self._backend, self._app = front, front._backend, front._app
         self._scope, self._receive, self._send = scope, receive, send
         self._headers = dict(reversed(scope["headers"]))
-        given = self._headers.get(b"x-request-id", b"")
-        self._id = given.decode() if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex[:20]
+        self._id = request_id(self._headers)
         self._extra: list[tuple[bytes, bytes]] = []
         self._status = self._size = 0
         self._begun = time.perf_counter()
@@ -139,9 +118,7 @@ class _Request:
             raise ProblemError(422, "NUL characters are not stored, so nothing has one in its name")
         if self._method == "GET":
             self._renamed()
-        address = self._front.client(self._scope, self._headers)
-        principal = await self._principal(address)
-        self._scope["principal"] = principal
+        principal = await self._front._admission.admit(self._scope, self._headers)
         safe = self._method in SAFE or self._scope["path"] in COMPUTING
         headers = self._backend.limiter.count("read" if safe else "write", principal.id)
         self._extra += [(name.lower().encode(), value.encode()) for name, value in headers.items()]
@@ -157,27 +134,6 @@ class _Request:
         if self._size > BODY_LIMIT:
             raise ProblemError(413, f"the body is larger than {BODY_LIMIT} bytes", headers={"Connection": "close"})
         return message
-
-    async def _principal(self, address: str) -> Principal:
-        failures = f"address {address}"
-        try:
-            key = given_key(self._headers)
-        except ProblemError:
-            self._backend.limiter.count("failure", failures)
-            raise
-        if key is None:
-            return Principal(failures, "", None)
-        known, principal = self._backend.keys.remembered(key)
-        if not known:
-            self._backend.limiter.check("failure", failures)
-            try:
-                principal = await run_in_threadpool(self._backend.keys.look_up, key)
-            except Exception as error:
-                raise problems.problem_of(error) from error
-        if principal is None:
-            self._backend.limiter.count("failure", failures)
-            raise refused("this key is unknown, revoked or has expired: make one with tipoff keys create")
-        return principal
 
     async def _read(self) -> None:
         """From what is kept where that is fresh; else ask once, however many wait for the same."""
@@ -282,20 +238,6 @@ def ordered(query: bytes) -> str:
     if not query:
         return ""
     return urlencode(sorted(parse_qsl(query.decode("latin-1"), keep_blank_values=True), key=lambda pair: pair[0]))
-
-
-def network(host: str) -> str:
-    """Whom an address belongs to: itself, or of IPv6 the /64 that one customer has.
-
-    >>> network("9.9.9.9"), network("2001:db8:1:2:3:4:5:6")
-    ('9.9.9.9', '2001:db8:1:2::/64')
-    """
-    if ":" not in host:
-        return host
-    try:
-        return str(ipaddress.ip_network(f"{host.partition('%')[0]}/64", strict=False))
-    except ValueError:
-        return host[:64]
 
 
 def named_path(raw: bytes) -> str:

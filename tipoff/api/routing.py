@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from tipoff.api.access import Principal, Scope, refused
@@ -101,7 +102,7 @@ def _known(request: Request, known: list[str]) -> None:
         raise ProblemError(422, f"{named}: {said}", [(name[:40], said) for name in strange[:20]])
 
 
-def backend_of(request: Request) -> Backend:
+def backend_of(request: HTTPConnection) -> Backend:
     """What this process works with."""
     backend: Backend = request.scope["backend"]
     return backend

@@ -15,7 +15,7 @@ from tipoff.errors import InputError, LedgerError
 from tipoff.forecast.bootstrap import Estimate
 from tipoff.ledger.chain import Head, Verification, verify
 from tipoff.ledger.export import publish_head, read_export, read_heads, tag_head, write_export
-from tipoff.ledger.record import Figures, Record
+from tipoff.ledger.record import PERIODS, Figures, Record
 from tipoff.pipeline import watch
 from tipoff.pipeline.seal import grade_known
 from tipoff.storage import ledger
@@ -29,7 +29,7 @@ def record(
     by: str = typer.Option("day", "--by", help="Group by day, week or month of the start (UTC)."), json: bool = Json
 ) -> None:
     """What the sealed forecasts scored: nothing left out, beside baselines, with intervals."""
-    if by not in ("day", "week", "month"):
+    if by not in PERIODS:
         raise InputError(f"--by is day, week or month, got {by!r}")
     settings = read_settings()
     with database(settings) as pool:

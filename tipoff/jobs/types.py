@@ -160,6 +160,11 @@ BUILT_IN: tuple[JobType, ...] = (
         NoParams, 120.0, single=True,
     ),
     JobType(
+        "track_record", f"{_HERE}.predictions:track_record",
+        "Work out what the sealed forecasts scored, with intervals and baselines, for everybody to read.",
+        NoParams, 280.0, 1024, single=True,
+    ),
+    JobType(
         "database_care", f"{_HERE}.care:database_care", "Vacuum and analyze every table; report sizes.",
         NoParams, 280.0, secrets=frozenset({Secret.DATABASE, Secret.OWNER}), single=True,
     ),

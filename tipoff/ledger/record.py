@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import itertools
 import json
 import math
@@ -31,6 +32,7 @@ from tipoff.ledger.grade import NUMBERS, SCORED, score_sealed
 from tipoff.storage.ledger import LedgerRow
 
 CONFIDENCE = (0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 1.0)
+PERIODS = ("day", "week", "month")
 STATUSES = ("graded", "void", "late", "open")
 MIN_BASELINE = 500
 """results before the first sealed forecast that a baseline must have to be fitted on"""
@@ -174,6 +176,14 @@ def make_record(
     quotes: Sequence[Quote] = (),
 ) -> Record:  # fmt: skip
     """The record of a ledger against all final `results`; groups by "day", "week" or "month" of the start (UTC)."""
+    return make_records(ledger, horizons, results, (period,), quotes)[period]
+
+
+def make_records(
+    ledger: Ledger, horizons: Sequence[int], results: Sequence[Match], periods: Sequence[str],
+    quotes: Sequence[Quote] = (),
+) -> dict[str, Record]:  # fmt: skip
+    """As `make_record`, grouped by each of `periods`."""
     horizons = sorted({*horizons, *(s.horizon for s in ledger.sealed)}, reverse=True)
     main = horizons[-1]
     counted = _counted(ledger.sealed)
@@ -182,17 +192,20 @@ def make_record(
     statuses = {
         name: sum((s.status or "open") == name for s in counted) for name in ("graded", "void", "late", "open")
     }
-    return Record(
+    record = Record(
         ledger.clock, ledger.label, ledger.opened_at, main,
         [_coverage(h, ledger, counted, results) for h in horizons], statuses,
         [{"external_id": s.external_id, "horizon": s.horizon, "grades": list(s.history)}
          for s in counted if len(s.history) > 1],
-        {str(h): figures([s for s in graded if s.horizon == h]) for h in horizons},
-        _grouped(near, lambda s: _period(s.start, period)),
+        {str(h): figures([s for s in graded if s.horizon == h]) for h in horizons}, {},
         _grouped(near, lambda s: s.model[:12]),
         _grouped(near, lambda s: _confidence(s.numbers[0])),
         bins(near), _baselines(near, results, main), _prices(near, results, quotes),
     )  # fmt: skip
+    return {
+        period: dataclasses.replace(record, by_period=_grouped(near, functools.partial(_period, period)))
+        for period in periods
+    }
 
 
 def _counted(sealed: Sequence[Sealed]) -> list[Sealed]:
@@ -253,7 +266,8 @@ def _grouped(graded: Sequence[Sealed], key: Any) -> dict[str, Figures]:
     return {name: figures(groups[name]) for name in sorted(groups)}
 
 
-def _period(start: dt.datetime, period: str) -> str:
+def _period(period: str, sealed: Sealed) -> str:
+    start = sealed.start
     if period == "month":
         return start.strftime("%Y-%m")
     if period == "week":

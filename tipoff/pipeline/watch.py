@@ -5,12 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Sequence
+from typing import Any
 
+from tipoff.backtest.report import as_json
 from tipoff.ledger.chain import Head, Verification, verify
 from tipoff.ledger.drift import DAYS, Drift, watch
-from tipoff.ledger.record import Record, make_record, read_ledger, sealed_in
-from tipoff.storage import ledger, matches, models, quotes
+from tipoff.ledger.record import PERIODS, Record, make_record, make_records, read_ledger, sealed_in
+from tipoff.storage import ledger, matches, models, quotes, track_record
 from tipoff.storage.pool import Pool
+
+LISTED = 100
+"""entries of a list in the record that is kept"""
 
 
 def record(pool: Pool, horizons: Sequence[int], now: dt.datetime, period: str = "day") -> Record | None:
@@ -21,6 +26,33 @@ def record(pool: Pool, horizons: Sequence[int], now: dt.datetime, period: str = 
         results = [m for m in matches.results(connection) if m.start <= now]
         posted = quotes.all_quotes(connection)
     return None if read is None else make_record(read, horizons, results, period, posted)
+
+
+def refresh_record(pool: Pool, horizons: Sequence[int], now: dt.datetime) -> int | None:
+    """Work the track record out and keep it; sealed forecasts in it, or None where nothing is new."""
+    with pool.connection() as connection, connection.transaction():
+        connection.execute("set transaction isolation level repeatable read")
+        basis = track_record.basis(connection)
+        if not basis.ledger_seq or basis == track_record.kept_basis(connection):
+            return None
+        read = read_ledger(ledger.rows(connection))
+        results = [m for m in matches.results(connection) if m.start <= now]
+        posted = quotes.all_quotes(connection)
+    assert read is not None  # noqa: S101 - the ledger has rows
+    made = make_records(read, horizons, results, PERIODS, posted)
+    with pool.connection() as connection:
+        track_record.keep(connection, basis, {period: _document(record) for period, record in made.items()})
+    return len(read.sealed)
+
+
+def _document(record: Record) -> dict[str, Any]:
+    """The record as JSON; of long lists the newest, and how many there are."""
+    made: dict[str, Any] = as_json(record)
+    for coverage in made["coverage"]:
+        missing = coverage.pop("missing")
+        coverage |= {"missing": len(missing), "missing_newest": missing[-LISTED:]}
+    corrections = made.pop("corrections")
+    return made | {"corrections": len(corrections), "corrections_newest": corrections[-LISTED:]}
 
 
 def verify_database(pool: Pool, heads: Sequence[Head] = ()) -> tuple[Verification, list[int], bool]:

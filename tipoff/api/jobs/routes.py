@@ -145,7 +145,7 @@ def list_jobs(
 
     def page(connection: Connection, place: Any) -> tuple[list[JobRow], Any]:
         found = jobs.listed(connection, status, job_type, limit + 1, place)
-        shown = [_row(job) for job in found[:limit]]
+        shown = [row_of(job) for job in found[:limit]]
         return shown, (shown[-1].created_at, shown[-1].job_id) if len(found) > limit else None
 
     def made(connection: Connection, items: list[JobRow], next_cursor: str | None) -> JobPage:
@@ -222,14 +222,15 @@ def detail(connection: Connection, job_id: uuid.UUID) -> JobDetail:
         raise ProblemError(404, f"there is no job {job_id}")
     seconds = (job.finished_at - job.started_at).total_seconds() if job.started_at and job.finished_at else None
     return JobDetail(
-        **_row(job).model_dump(), configuration=job.params, priority=job.priority, worker=job.worker,
+        **row_of(job).model_dump(), configuration=job.params, priority=job.priority, worker=job.worker,
         parent=job.parent, run_after=job.run_after, cancel_requested_at=job.cancel_requested_at, result=job.result,
         error=job.error, seconds=seconds,
         steps=[JobStep.model_validate(step, from_attributes=True) for step in jobs.steps(connection, job_id)],
     )  # fmt: skip
 
 
-def _row(job: Job) -> JobRow:
+def row_of(job: Job) -> JobRow:
+    """The job as a list shows it."""
     return JobRow(
         job_id=job.id, job_type=job.type, status=job.status, progress=job.progress, message=job.message,
         attempt=job.attempt, max_attempts=job.max_attempts, requested_by=job.requested_by, created_at=job.created_at,

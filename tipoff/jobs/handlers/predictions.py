@@ -11,7 +11,7 @@ from tipoff.jobs.types import PredictionGenerationParams, ReplayParams
 from tipoff.jobs.work import Work
 from tipoff.pipeline.code import code_version
 from tipoff.pipeline.replay import replay_ledger
-from tipoff.pipeline.watch import refresh_performance
+from tipoff.pipeline.watch import refresh_performance, refresh_record
 from tipoff.storage import models
 
 
@@ -34,5 +34,13 @@ def replay_record(work: Work) -> dict[str, Any]:
     begin = now - dt.timedelta(hours=params.hours)
     done = replay_ledger(work.pool, champion, horizons, begin, now, params.label, code_version(), work.progress)
     refresh_performance(work.pool, horizons, now)
+    refresh_record(work.pool, horizons, now)
     work.message = f"{done.sealed} forecasts sealed, {done.graded} graded, in a replay"
     return {"sealed": done.sealed, "graded": done.graded, "refused": done.refused}
+
+
+def track_record(work: Work) -> dict[str, Any]:
+    """Work the record out anew where the ledger or the results have grown."""
+    sealed = refresh_record(work.pool, work.settings.horizons, work.now)
+    work.message = "nothing new since the last time" if sealed is None else f"{sealed} sealed forecasts"
+    return {"sealed": sealed}

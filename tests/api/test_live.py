@@ -1,0 +1,315 @@
+"""Streams: a snapshot, then changes with revisions, whatever happens to the database, the client or the process."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import socket
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from tests.integration.test_live import activate, bring
+from tests.pooler import pooled
+from tests.sealing import body, waiting
+from tests.streams import events, websocket
+from tests.web import MASTER, WebProcess, make_key, rows
+from tests.wire import fixture, payload, row
+from tipoff.api.access import Scope
+from tipoff.pipeline.state import bring_up_to_date
+from tipoff.storage import ledger
+from tipoff.storage.pool import Pool
+from tipoff.storage.transitions import CLAIM, COMPLETE
+
+MINUTE = dt.timedelta(minutes=1)
+
+
+def started(web: WebProcess, path: str = "/api/ml/train") -> str:
+    """A new job's id."""
+    answer = web.post(path)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["job_id"])
+
+
+def test_jobs_are_followed_from_snapshot_to_change(web: WebProcess, pool: Pool) -> None:
+    """A change that nobody is told of; a snapshot after the change that it should hold."""
+    old = started(web, "/api/data/quick-refresh")
+    with websocket(web, "jobs") as (stream, _), events(web, "jobs") as same:
+        for one in (stream, same):
+            first = one.next()
+            assert (first["type"], first["topic"]) == ("snapshot", "jobs")
+            assert [row["id"] for row in first["rows"]] == [old]
+        new = started(web)
+        revisions = [stream.row("jobs", new)["revision"]]
+        assert same.row("jobs", new)["row"] == web.get("/api/jobs").json()["items"][0]
+        assert web.post(f"/api/jobs/{new}/cancel").status_code == 200
+        for one in (stream, same):
+            row = one.row("jobs", new, lambda row: row["status"] == "cancelled")
+            assert row["revision"] > revisions[0]
+        assert web.request("DELETE", "/api/jobs/cleanup?days=0", MASTER).json()["deleted"] == 1
+        for one in (stream, same):
+            assert one.until(lambda message: message.get("gone"))["gone"] == [new]
+
+
+def test_one_job_is_followed_step_by_step(web: WebProcess, pool: Pool) -> None:
+    """A step that ends unseen; somebody else's job."""
+    job, other = started(web), started(web, "/api/data/quick-refresh")
+    with websocket(web, f"jobs/{job},jobs/{uuid.uuid4()}") as (stream, connection):
+        shots = [stream.next(), stream.next()]
+        assert sorted(len(shot["rows"]) for shot in shots) == [0, 1]
+        revision = 0
+        for change in (
+            "insert into pipeline_jobs (job_id, step, position) values ('{job}', 'fetch', 0)",
+            "update pipeline_jobs set progress = 40 where job_id = '{job}'",
+            "delete from pipeline_jobs where job_id = '{job}'; "
+            "insert into pipeline_jobs (job_id, step, position) values ('{job}', 'other', 0)",
+        ):
+            with pool.connection() as db:
+                db.execute(change.format(job=job).encode())
+                db.execute("update job_queue set message = 'x' where id = %s", (other,))
+            row = stream.row(f"jobs/{job}", job)
+            assert row["revision"] > revision
+            revision = row["revision"]
+        assert [step["step"] for step in row["row"]["steps"]] == ["other"]
+        connection.send(json.dumps({"subscribe": ["jobs"], "unsubscribe": [f"jobs/{job}"]}))
+        assert {row["id"] for row in stream.until(lambda m: m["topic"] == "jobs")["rows"]} == {job, other}
+        web.post(f"/api/jobs/{job}/cancel")
+        assert stream.row("jobs", job, lambda row: row["status"] == "cancelled")
+    assert {message["topic"] for message in stream.kept[6:]} == {"jobs"}
+
+
+def test_a_heartbeat_is_no_change(web: WebProcess, pool: Pool) -> None:
+    """A message a second to everybody for every job that runs."""
+    job = started(web)
+    with pool.connection() as connection:
+        connection.execute(CLAIM, {"types": ["model_training"], "limit": 1, "lease": 60.0, "worker": "w"})
+    before = rows(pool, f"select revision, token from job_queue where id = '{job}'")
+    with pool.connection() as connection:
+        connection.execute("update job_queue set lease_until = now() + interval '9 min', progress_at = now()")
+    assert rows(pool, f"select revision, token from job_queue where id = '{job}'") == before
+    with pool.connection() as connection:
+        values = {"id": job, "token": before[0][1], "result": "1", "message": "done"}
+        assert connection.execute(COMPLETE, values).fetchone()
+    assert rows(pool, f"select revision from job_queue where id = '{job}'")[0][0] == before[0][0] + 1
+
+
+def test_matches_and_forecasts_are_followed(web: WebProcess, pool: Pool) -> None:
+    """A fixture that moves, a forecast that is sealed, a result, a correction: each told with a newer revision."""
+    now = rows(pool, "select date_trunc('second', clock_timestamp())")[0][0]
+    start, day = now + 20 * MINUTE, now.date()
+    with websocket(web, "matches,predictions") as (stream, _):
+        assert {stream.next()["topic"], stream.next()["topic"]} == {"matches", "predictions"}
+        bring(pool, payload([fixture(1, start, externalId="LIVE")], now, day))
+        seen = [stream.row("matches", "LIVE")]
+        moved = start + 2 * MINUTE
+        bring(pool, payload([fixture(1, moved, externalId="LIVE")], now + MINUTE, day))
+        seen.append(stream.row("matches", "LIVE", lambda row: row["start"] == f"{moved:%Y-%m-%dT%H:%M:%SZ}"))
+        for a, b in ((55, 51), (56, 51)):
+            ended = row(1, start=moved, externalId="LIVE", teamAScore=a, teamBScore=b)
+            bring(pool, payload([ended], now + a * MINUTE, day))
+            seen.append(stream.row("matches", "LIVE", lambda row, a=a: row["score_a"] == a))
+        assert [one["revision"] for one in seen] == sorted({one["revision"] for one in seen})
+    with pool.connection() as connection:
+        [sealed] = waiting(connection, [start], "S")
+    with events(web, "predictions") as stream:
+        before = stream.row("predictions", "S0")
+        with pool.connection() as connection:
+            ledger.open_ledger(connection)
+            [seq] = ledger.seal(connection, [body(sealed)])
+        after = stream.row("predictions", "S0", lambda row: row["seals"])
+        assert after["revision"] > before["revision"]
+        assert after["row"]["seals"][0]["row"] == int(seq)
+        activate(pool)
+        bring_up_to_date(pool, now)
+        shown = stream.row("predictions", "S0", lambda row: row["forecast"])
+        assert shown["revision"] > after["revision"]
+        item = next(i for i in web.get("/api/upcoming-matches").json()["items"] if i["external_id"] == "S0")
+        assert shown["row"]["forecast"] == item["forecast"]
+
+
+def test_so_many_changes_that_the_topic_is_sent_whole(web: WebProcess, pool: Pool) -> None:
+    """A payload beyond what a notification holds; the newest of 300 left out."""
+    with websocket(web, "jobs") as (stream, _):
+        stream.next()
+        with pool.connection() as connection:
+            connection.execute(
+                "insert into job_queue (type, rank) select 'cleanup', n from generate_series(1, 300) n"
+            )
+        assert len(stream.until(lambda m: m["type"] == "snapshot")["rows"]) >= 100
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "said"),
+    [("?topics=nothing", 422, "topics are jobs"), ("?topics=jobs/12", 422, "topics are jobs"),
+     ("?topics=", 422, "topics are jobs"), ("?strange=1", 422, "there are: topics"),
+     ("?topics=" + ",".join(f"jobs/{uuid.UUID(int=n)}" for n in range(21)), 422, "up to 20")],
+)  # fmt: skip
+def test_what_cannot_be_followed_is_refused(web: WebProcess, query: str, status: int, said: str) -> None:
+    """A stream that is open and stays silent for ever."""
+    with pytest.raises(InvalidStatus) as refused, connect(f"ws://127.0.0.1:{web.port}/api/ws{query}", proxy=None):
+        pass
+    problem = json.loads(refused.value.response.body or b"")
+    assert refused.value.response.status_code == problem["status"] == status
+    assert said in problem["detail"]
+    assert problem["request_id"] == refused.value.response.headers["x-request-id"]
+    assert web.get(f"/api/events{query}").status_code == status
+
+
+def test_messages_that_make_no_sense(web: WebProcess, pool: Pool) -> None:
+    """A client's slip that ends its stream without a word; a message without an end."""
+    with websocket(web, "jobs") as (stream, connection):
+        for text in ("no", "[]", '{"subscribe": ["x"]}', '{"subscribe": "jobs"}', '{"other": 1}'):
+            connection.send(text)
+            assert stream.until(lambda m: m["type"] == "error")["detail"]
+        job = started(web)
+        stream.row("jobs", job)
+        connection.send("x" * 5000)
+        with pytest.raises(ConnectionClosed) as closed:
+            list(iter(stream.next, None))
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1009
+    with websocket(web, "jobs") as (stream, connection):
+        connection.send(b"binary")
+        with pytest.raises(ConnectionClosed, match="1007"):
+            list(iter(stream.next, None))
+
+
+def test_who_may_follow(shared_dsn: str, pool: Pool, folder: Path) -> None:
+    """Somebody else's page that reads along; a stream that outlives its key; a client that takes all streams."""
+    web = WebProcess(
+        shared_dsn, folder, TIPOFF_OPEN_READS="false", TIPOFF_STREAMS="2", CORS_ORIGINS="https://ours.example"
+    )
+    key, key_id = make_key(pool, Scope.READ)
+
+    def status(**more: Any) -> int:
+        try:
+            with websocket(web, "jobs", **more) as (stream, connection):
+                assert stream.next()["type"] == "snapshot"
+                assert connection.subprotocol == ("tipoff" if "subprotocols" in more else None)
+        except InvalidStatus as refused:
+            return refused.response.status_code
+        return 101
+
+    try:
+        assert status() == 401
+        assert status(additional_headers={"X-API-Key": "tipoff_wrong"}) == 401
+        bearer = {"additional_headers": {"Authorization": f"Bearer {key}"}}
+        assert status(**bearer) == 101
+        assert status(subprotocols=["tipoff", f"key.{key}"]) == 101
+        assert status(**bearer, origin="https://theirs.example") == 403
+        assert status(**bearer, origin="https://ours.example") == 101
+        assert status(**bearer, origin=web.url) == 101
+        with websocket(web, "jobs", **bearer) as (first, _), websocket(web, "jobs", **bearer) as (second, _):
+            assert status(**bearer) == 429
+            first.next(), second.next()
+            assert web.request("DELETE", f"/api/keys/{key_id}", MASTER).status_code == 200
+            revoked = time.monotonic()
+            for stream in (first, second):
+                with pytest.raises(ConnectionClosed, match="1008"):
+                    stream.next()
+            assert time.monotonic() - revoked < 2.0
+        assert key not in web.log.read_text()
+    finally:
+        assert web.stop() == 0
+
+
+def test_the_database_connection_is_lost(web: WebProcess, pool: Pool) -> None:
+    """Figures that look live and are not; a change that happened meanwhile and is never told."""
+    job = started(web)
+    with websocket(web, "jobs") as (stream, _), events(web, "jobs") as same:
+        for one in (stream, same):
+            assert one.next()["type"] == "snapshot"
+        with pool.connection() as connection:
+            connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = current_database() and application_name = 'tipoff web'"
+            )
+            connection.execute("update job_queue set message = 'meanwhile' where id = %s", (job,))
+        for one in (stream, same):
+            assert "fresh snapshot follows" in one.next()["detail"]
+            again = one.until(lambda m: m["type"] == "snapshot")
+            assert [row["row"]["message"] for row in again["rows"]] == ["meanwhile"]
+        web.post(f"/api/jobs/{job}/cancel")
+        for one in (stream, same):
+            one.row("jobs", job, lambda row: row["status"] == "cancelled")
+
+
+def test_where_nothing_can_be_listened_to_changes_are_looked_for(
+    server: object, application_dsn: str, folder: Path
+) -> None:
+    """A transaction pooler, through which no notification comes."""
+    with pooled(application_dsn) as address:
+        web = WebProcess(address, folder, TIPOFF_OWNER_DATABASE_URL=application_dsn.replace("tipoff_app", "postgres"))
+        try:
+            with websocket(web, "jobs,matches") as (stream, _):
+                stream.next(), stream.next()
+                job = started(web)
+                first = stream.row("jobs", job)
+                web.post(f"/api/jobs/{job}/cancel")
+                second = stream.row("jobs", job, lambda row: row["status"] == "cancelled")
+                assert second["revision"] > first["revision"]
+                web.request("DELETE", "/api/jobs/cleanup?days=0", MASTER)
+                assert stream.until(lambda message: message.get("gone"))["gone"] == [job]
+        finally:
+            assert web.stop() == 0
+
+
+def test_a_client_that_does_not_read_is_dropped(web: WebProcess, pool: Pool) -> None:
+    """One client on a bad line that fills the memory, or holds up all others."""
+    with pool.connection() as connection:
+        connection.execute(
+            "insert into job_queue (type, rank, params, message) select 'cleanup', n, '{}', repeat('x', 20000) "
+            "from generate_series(1, 100) n"
+        )
+    with contextlib.ExitStack() as open_ones:
+        slow = open_ones.enter_context(socket.create_connection(("127.0.0.1", web.port)))
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.sendall(b"GET /api/events?topics=jobs HTTP/1.1\r\nHost: x\r\nX-Request-ID: slow-one-1\r\n\r\n")
+        stream, _ = open_ones.enter_context(websocket(web, "jobs"))
+        stream.next()
+        for number in range(200):
+            with pool.connection() as connection:
+                connection.execute("update job_queue set message = %s || repeat('x', 20000)", (str(number),))
+            stream.until(lambda m, n=str(number): any(r["row"]["message"].startswith(n + "x") for r in m["rows"]))
+            if "too slow" in web.log.read_text():
+                break
+        web.until_logged("too slow")
+        web.until_logged("slow-one-1")
+
+
+def test_sigterm_with_200_streams(shared_dsn: str, folder: Path) -> None:
+    """A deploy that waits for ever for an open stream, and is killed."""
+    web = WebProcess(shared_dsn, folder)
+    with contextlib.ExitStack() as open_ones:
+        streams = [open_ones.enter_context(websocket(web, "jobs"))[0] for _ in range(100)]
+        streams += [open_ones.enter_context(events(web, "jobs")) for _ in range(100)]
+        for stream in streams:
+            assert stream.next()["type"] == "snapshot"
+        begun = time.monotonic()
+        assert web.stop() == 0
+        assert time.monotonic() - begun < 3.0
+        for stream in streams:
+            assert stream.until(lambda m: m["type"] == "stopping")["detail"]
+
+
+def test_sigterm_with_a_stream_that_nobody_reads(shared_dsn: str, pool: Pool, folder: Path) -> None:
+    """A client that has gone to sleep keeps the process alive."""
+    web = WebProcess(shared_dsn, folder)
+    with pool.connection() as connection:
+        connection.execute(
+            "insert into job_queue (type, rank, message) select 'cleanup', n, repeat('x', 90000) "
+            "from generate_series(1, 100) n"
+        )
+    with socket.create_connection(("127.0.0.1", web.port)) as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.sendall(b"GET /api/events?topics=jobs HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert slow.recv(100)
+        begun = time.monotonic()
+        assert web.stop() == 0
+        assert time.monotonic() - begun < 4.0

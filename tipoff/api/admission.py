@@ -1,0 +1,95 @@
+"""Who is there: the id of a request, the address it comes from, and whose key it carries."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import os
+import re
+import uuid
+
+from starlette.concurrency import run_in_threadpool
+from starlette.types import Scope
+
+from tipoff.api import problems
+from tipoff.api.access import Principal, given_key, refused
+from tipoff.api.backend import Backend
+from tipoff.api.problems import ProblemError
+
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+LOOPBACK = "127.0.0.1"
+Headers = dict[bytes, bytes]
+
+
+def request_id(headers: Headers) -> str:
+    """The id that the client gave, or a new one."""
+    given = headers.get(b"x-request-id", b"")
+    return given.decode() if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex[:20]
+
+
+class Admission:
+    """Finds out who asks, of requests and of WebSockets alike."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        settings = backend.settings
+        header = settings.client_header or ("CF-Connecting-IP" if settings.render else None)
+        self._client_header = header.lower().encode() if header else None
+        self._forwarded = "FORWARDED_ALLOW_IPS" in os.environ
+
+    def client(self, scope: Scope, headers: Headers) -> str:
+        """The client's address: the peer, or what the trusted proxy says where one is configured.
+
+        The server takes the address from X-Forwarded-For for peers on this machine by itself; that is not believed
+        unless FORWARDED_ALLOW_IPS says whom the operator trusts.
+        """
+        if self._client_header is not None and (told := headers.get(self._client_header)):
+            return told.decode("latin-1").strip()[:64]
+        host = str((scope.get("client") or ("unknown", 0))[0])
+        forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
+        if host in forwarded and not self._forwarded:
+            return LOOPBACK
+        return network(host)
+
+    async def admit(self, scope: Scope, headers: Headers) -> Principal:
+        """Whose request it is, also put into its scope, with what asks again (for streams)."""
+        scope["identify"] = functools.partial(self.principal, scope, headers)
+        principal = scope["principal"] = await self.principal(scope, headers)
+        return principal
+
+    async def principal(self, scope: Scope, headers: Headers) -> Principal:
+        """Whose key it is, or the address where none is sent; raises ProblemError (401, 429, 503)."""
+        failures = f"address {self.client(scope, headers)}"
+        keys, limiter = self.backend.keys, self.backend.limiter
+        try:
+            key = given_key(headers)
+        except ProblemError:
+            limiter.count("failure", failures)
+            raise
+        if key is None:
+            return Principal(failures, "", None)
+        known, principal = keys.remembered(key)
+        if not known:
+            limiter.check("failure", failures)
+            try:
+                principal = await run_in_threadpool(keys.look_up, key)
+            except Exception as error:
+                raise problems.problem_of(error) from error
+        if principal is None:
+            limiter.count("failure", failures)
+            raise refused("this key is unknown, revoked or has expired: make one with tipoff keys create")
+        return principal
+
+
+def network(host: str) -> str:
+    """Whom an address belongs to: itself, or of IPv6 the /64 that one customer has.
+
+    >>> network("9.9.9.9"), network("2001:db8:1:2:3:4:5:6")
+    ('9.9.9.9', '2001:db8:1:2::/64')
+    """
+    if ":" not in host:
+        return host
+    try:
+        return str(ipaddress.ip_network(f"{host.partition('%')[0]}/64", strict=False))
+    except ValueError:
+        return host[:64]

@@ -1,0 +1,1 @@
+"""The track record over HTTP, as a job worked it out."""

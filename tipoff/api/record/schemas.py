@@ -1,0 +1,116 @@
+"""What the API says of the track record."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ESTIMATE: dict[str, Any] = {"mean": 0.646, "low": 0.639, "high": 0.653, "n": 1740}
+FIGURES: dict[str, Any] = {"n": 1740, "measures": {"log_loss": ESTIMATE}, "ece": 0.011}
+
+
+class Estimate(BaseModel):
+    """A mean with its 95 % interval (days are resampled) over n matches; null where there are too few days."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+class Figures(BaseModel):
+    """What a group of graded forecasts scored."""
+
+    n: int
+    measures: dict[str, Estimate]
+    ece: float | None = Field(description="Expected calibration error.")
+
+
+class Coverage(BaseModel):
+    """Of the matches played since the ledger was opened, how many had a forecast sealed at this horizon."""
+
+    horizon: int = Field(description="Minutes before the start.")
+    played: int
+    sealed: int
+    missing: int = Field(description="Played without one.")
+    missing_newest: list[str] = Field(description="External ids of the newest 100 of these.")
+
+
+class Bin(BaseModel):
+    """Forecasts between two probabilities: what they said, and what came, with its 95 % interval (Wilson)."""
+
+    low: float
+    high: float
+    n: int
+    mean_forecast: float
+    share_won: float
+    share_low: float
+    share_high: float
+
+
+class Baseline(BaseModel):
+    """A baseline on the same matches at the same lead; difference is our log loss less its (below 0: better)."""
+
+    name: str
+    log_loss: Estimate
+    accuracy: Estimate
+    difference: Estimate
+
+
+class Prices(BaseModel):
+    """One bookmaker's market: log loss of its prices without their margin, and ours; for totals also the MAE."""
+
+    bookmaker: str
+    market: str
+    matches: int
+    price_log_loss: Estimate
+    our_log_loss: Estimate
+    difference: Estimate
+    line_error: Estimate | None
+    our_error: Estimate | None
+
+
+class Correction(BaseModel):
+    """A forecast that was graded more than once, with every grade."""
+
+    external_id: str
+    horizon: int
+    grades: list[dict[str, Any]]
+
+
+class TrackRecord(BaseModel):
+    """What the sealed forecasts scored: nothing left out. Groups refer to the main horizon."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{
+        "made_at": "2026-11-25T06:30:04Z", "ledger_row": 8412, "rows_since": 3, "period": "day", "clock": "database",
+        "label": "", "opened_at": "2026-11-01T00:00:00Z", "main": 2,
+        "coverage": [{"horizon": 2, "played": 1750, "sealed": 1748, "missing": 2, "missing_newest": ["NB1", "NB2"]}],
+        "statuses": {"graded": 1740, "void": 5, "late": 0, "open": 3}, "corrections": 0, "corrections_newest": [],
+        "by_horizon": {"2": FIGURES}, "by_period": {"2026-11-24": FIGURES}, "by_model": {"0a0a0a0a0a0a": FIGURES},
+        "by_confidence": {"60% to 65%": FIGURES},
+        "bins": [{"low": 0.6, "high": 0.7, "n": 410, "mean_forecast": 0.648, "share_won": 0.651, "share_low": 0.604,
+                  "share_high": 0.696}],
+        "baselines": [{"name": "elo", "log_loss": ESTIMATE, "accuracy": ESTIMATE, "difference": ESTIMATE}],
+        "prices": []}]})  # fmt: skip
+
+    made_at: dt.datetime = Field(description="When it was worked out (job type track_record).")
+    ledger_row: int = Field(description="The last row of the ledger that is in it.")
+    rows_since: int = Field(description="Rows of the ledger that have come since.")
+    period: str
+    clock: str = Field(description="database: sealed by the database's clock; replay: its times are a replay's.")
+    label: str
+    opened_at: dt.datetime
+    main: int = Field(description="The horizon that groups, bins and baselines refer to.")
+    coverage: list[Coverage]
+    statuses: dict[str, int] = Field(description="Sealed forecasts: graded, void, late, open (no result yet).")
+    corrections: int = Field(description="Forecasts that were graded more than once.")
+    corrections_newest: list[Correction]
+    by_horizon: dict[str, Figures]
+    by_period: dict[str, Figures] = Field(description="By day, week or month of the start (UTC).")
+    by_model: dict[str, Figures]
+    by_confidence: dict[str, Figures] = Field(description="By the probability of the likelier side.")
+    bins: list[Bin]
+    baselines: list[Baseline]
+    prices: list[Prices] = Field(description="Against posted prices, where any are known.")
