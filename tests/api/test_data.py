@@ -17,10 +17,11 @@ from tests.integration.test_live import bring
 from tests.integration.test_models import broken, challenger
 from tests.jobs import eventually
 from tests.simulated import simulate
-from tests.web import MASTER, WebProcess, make_key
+from tests.web import MASTER, WebProcess, make_key, rows
 from tests.wire import fixture, payload
 from tests.wire import row as wire_row
 from tipoff.api.access import Scope
+from tipoff.backtest.report import as_json
 from tipoff.domain.match import Fixture
 from tipoff.forecast.explain import explain
 from tipoff.ingest.fields import LONGEST
@@ -29,6 +30,8 @@ from tipoff.pipeline.registry import submit
 from tipoff.pipeline.seal import grade_known, seal_due
 from tipoff.pipeline.state import Live, bring_up_to_date
 from tipoff.pipeline.statistics import refresh_statistics
+from tipoff.pipeline.watch import record as watch_record
+from tipoff.pipeline.watch import refresh_record
 from tipoff.storage.artifacts import DirectoryStore
 from tipoff.storage.ledger import LedgerRow
 from tipoff.storage.pool import Pool
@@ -363,12 +366,14 @@ def test_the_ledger_verifies_from_its_export(
 
 def test_reading_writes_nothing(web: WebProcess, league: tuple[Live, dict[str, Any]], kept_pool: Pool) -> None:
     """A GET that changes something."""
-    counted = "select sum(n_tup_ins + n_tup_upd + n_tup_del) from pg_stat_user_tables where relname <> 'api_keys'"
 
-    def written() -> Any:
-        with kept_pool.connection() as connection:
-            connection.execute("select pg_stat_force_next_flush()")
-            return connection.execute(counted).fetchone()
+    def written() -> dict[str, Any]:
+        """Each table's rows by where they are and who wrote them."""
+        names = [
+            row[0] for row in rows(kept_pool, "select relname from pg_stat_user_tables where schemaname = 'public'")
+        ]
+        query = "select count(*), md5(string_agg(concat(ctid, xmin), ',' order by ctid)) from {}"
+        return {name: rows(kept_pool, query.format(name)) for name in names}
 
     before = written()
     paths = ("matches", "upcoming-matches?limit=3", "ml/predictions?limit=7", "ledger?limit=9", "ml/models?limit=4",
@@ -376,3 +381,39 @@ def test_reading_writes_nothing(web: WebProcess, league: tuple[Live, dict[str, A
     for path in paths:
         assert web.get(f"/api/{path}", headers={"X-API-Key": MASTER}).status_code == 200
     assert written() == before
+
+
+def test_the_record_is_what_the_ledger_says(
+    web: WebProcess, league: tuple[Live, dict[str, Any]], kept_pool: Pool
+) -> None:
+    """A record of somebody's choosing, an old one that looks new, intervals that are lost on the way."""
+    assert web.get("/api/record").status_code == 404
+    now = league[1]["now"] + dt.timedelta(hours=1)
+    assert refresh_record(kept_pool, [30, 2], now) == 2
+    assert refresh_record(kept_pool, [30, 2], now) is None
+    eventually(lambda: web.get("/api/record?by=week").status_code == 200, "the record", 5.0)
+    shown = web.get("/api/record?by=week")
+    made = watch_record(kept_pool, [30, 2], now, "week")
+    assert made is not None
+    wanted, got = as_json(made), shown.json()
+    for name in (
+        "clock",
+        "main",
+        "statuses",
+        "by_horizon",
+        "by_period",
+        "by_model",
+        "by_confidence",
+        "bins",
+        "prices",
+    ):
+        assert got[name] == wanted[name], name
+    assert got["by_horizon"]["2"]["n"] == 1
+    missing = wanted["coverage"][0]["missing"]
+    assert (got["coverage"][0]["missing"], got["coverage"][0]["missing_newest"]) == (len(missing), missing[-100:])
+    assert (got["ledger_row"], got["rows_since"], got["corrections"]) == (4, 0, 0)
+    assert (
+        web.get("/api/record", headers={"If-None-Match": web.get("/api/record").headers["etag"]}).status_code == 304
+    )
+    assert list(web.get("/api/record?by=month").json()["by_period"]) == [f"{league[1]['now']:%Y-%m}"]
+    assert web.get("/api/record?by=year").status_code == 422
