@@ -31,8 +31,10 @@ SAID = {
 
 LONGEST_NAME = 2500
 """characters of a name that is asked for: two of them, of four bytes each, fit into an address of 64 KiB"""
+STORED = r"^[^\x00]*$"
+"""what Postgres stores: anything but NUL; the front refuses it wherever it is (see `front.Front`)"""
 Format = Annotated[Literal["json", "csv"] | None, QueryParameter(description="csv: every row, streamed.")]
-Named = Annotated[str, PathParameter(max_length=LONGEST_NAME)]
+Named = Annotated[str, PathParameter(max_length=LONGEST_NAME, pattern=STORED)]
 
 
 class NameConvertor(Convertor[str]):

@@ -26,7 +26,7 @@ from tipoff.api.jobs.schemas import (
 )
 from tipoff.api.matches.routes import LINK, Cursor, Limit
 from tipoff.api.problems import ProblemError
-from tipoff.api.routing import Format, backend_of, described, router
+from tipoff.api.routing import STORED, Format, backend_of, described, router
 from tipoff.domain.job import Job, JobStatus
 from tipoff.errors import InputError
 from tipoff.storage import jobs
@@ -136,7 +136,9 @@ def _estimate(backend: Backend, job_type: str, history: tuple[int, float | None,
 def list_jobs(
     request: Request,
     status: Annotated[JobStatus | None, Query(description="Only jobs of this status.")] = None,
-    job_type: Annotated[str | None, Query(max_length=100, description="Only jobs of this type.")] = None,
+    job_type: Annotated[
+        str | None, Query(max_length=100, pattern=STORED, description="Only jobs of this type.")
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
     format: Format = None,  # noqa: A002

@@ -27,7 +27,7 @@ from tipoff.api.matches.schemas import (
     UpcomingRow,
 )
 from tipoff.api.problems import ProblemError
-from tipoff.api.routing import LONGEST_NAME, Format, Named, backend_of, described, router
+from tipoff.api.routing import LONGEST_NAME, STORED, Format, Named, backend_of, described, router
 from tipoff.domain.match import Fixture
 from tipoff.storage import browse, overview
 from tipoff.storage.browse import Wanted
@@ -39,10 +39,14 @@ TOPICS = ("matches", "predictions", "models")
 routes = router("matches")
 
 Player = Annotated[
-    str | None, Query(max_length=LONGEST_NAME, description="Only matches of this player, exactly as named.")
+    str | None,
+    Query(max_length=LONGEST_NAME, pattern=STORED, description="Only matches of this player, exactly as named."),
 ]
 Team = Annotated[
-    str | None, Query(max_length=LONGEST_NAME, description="Only with this team; with player: the player used it.")
+    str | None,
+    Query(
+        max_length=LONGEST_NAME, pattern=STORED, description="Only with this team; with player: the player used it."
+    ),
 ]
 Limit = Annotated[int, Query(ge=1, le=cursors.MOST, description="Rows of a page.")]
 Cursor = Annotated[

@@ -15,7 +15,7 @@ from tipoff.api.matches.routes import LINK, TOPICS, Cursor, Limit, match_row
 from tipoff.api.matches.schemas import MatchStatus
 from tipoff.api.players.schemas import Career, CareerPage, HeadToHead, PlayerDetail, Rating, TeamRecord
 from tipoff.api.problems import ProblemError
-from tipoff.api.routing import LONGEST_NAME, Format, Named, backend_of, described, router
+from tipoff.api.routing import LONGEST_NAME, STORED, Format, Named, backend_of, described, router
 from tipoff.domain.match import Fixture
 from tipoff.forecast.explain import FEW, explain
 from tipoff.forecast.interval import wilson
@@ -33,7 +33,9 @@ routes = router("players")
 )  # fmt: skip
 def list_players(
     request: Request,
-    search: Annotated[str | None, Query(max_length=200, description="How the name begins, in any case.")] = None,
+    search: Annotated[
+        str | None, Query(max_length=200, pattern=STORED, description="How the name begins, in any case.")
+    ] = None,
     limit: Limit = 50, cursor: Cursor = None, format: Format = None,  # noqa: A002
 ) -> Response:  # fmt: skip
     """Everybody with a final match, by strength; the interval says who cannot be told apart."""
@@ -57,7 +59,9 @@ def list_players(
 )  # fmt: skip
 def list_player_stats(
     request: Request,
-    player: Annotated[str | None, Query(max_length=LONGEST_NAME, description="Only this player.")] = None,
+    player: Annotated[
+        str | None, Query(max_length=LONGEST_NAME, pattern=STORED, description="Only this player.")
+    ] = None,
     limit: Limit = 50, cursor: Cursor = None, format: Format = None,  # noqa: A002
 ) -> Response:  # fmt: skip
     """Matches, wins and points of everybody, in order of name."""
