@@ -40,7 +40,10 @@ PROBED = 3
 
 
 def operations(url: str) -> list[Any]:
-    """Every operation of the document there but streams, which do not end; keys are sent by the tests themselves."""
+    """Every operation of the document there but streams, which do not end.
+
+    It makes no keys up: X-API-Key counts first, so a made-up Authorization beside a right one is not looked at.
+    """
     config = SchemathesisConfig.from_dict({"generation": {"with-security-parameters": False}})
     schema = schemathesis.openapi.from_url(f"{url}/api/openapi.json", config=config)
     found = [one.ok() for one in schema.get_all_operations()]
