@@ -99,6 +99,8 @@ def test_the_same_again_is_the_live_one_and_another_is_in_conflict(web: WebProce
     [
         ("/api/run-pipeline", {"json": {"history_days": -1}}, "/history_days"),
         ("/api/run-pipeline", {"json": {"history": 1}}, "/history"),
+        ("/api/run-pipeline", {"json": {"history_days": False}}, "/history_days"),
+        ("/api/run-pipeline", {"json": {"train_model": 0}}, "/train_model"),
         ("/api/run-pipeline", {"json": {"train_model": True, "train_new_model": False}}, "/"),
         ("/api/run-pipeline", {"json": [1]}, "/"),
         ("/api/run-pipeline", {"content": b"{", "headers": {"Content-Type": "application/json"}}, "/1"),

@@ -21,6 +21,7 @@ from tests.web import MASTER, WebProcess, make_key, rows
 from tests.wire import fixture, payload
 from tests.wire import row as wire_row
 from tipoff.api.access import Scope
+from tipoff.api.routing import LONGEST_NAME
 from tipoff.backtest.report import as_json
 from tipoff.domain.match import Fixture
 from tipoff.forecast.explain import explain
@@ -120,7 +121,15 @@ def test_matches_are_listed_and_filtered(web: WebProcess, league: tuple[Live, di
     assert [m for m in listed if begin <= m["start"] < end] == between
     assert [m["external_id"] for m in everything(web, "/api/matches?status=scheduled")] == ["MUCH LATER", "LATER/1"]
     assert everything(web, "/api/matches?status=void") == []
-    for wrong in ("from=2026-01-01T00:00:00", "from=soon", "status=over", "limit=0", "cursor=x"):
+    for wrong in (
+        "from=2026-01-01T00:00:00",
+        "from=soon",
+        "from=0",
+        "to=0001-01-01T00:00:00%2B14:00",
+        "status=over",
+        "limit=0",
+        "cursor=x",
+    ):
         assert web.get(f"/api/matches?{wrong}").status_code == 422, wrong
     streamed = list(csv.DictReader(io.StringIO(web.get("/api/matches?format=csv").text)))
     assert [row["external_id"].lstrip("'") for row in streamed] == [m["external_id"].lstrip("'") for m in listed]
@@ -153,9 +162,15 @@ def test_hostile_names_are_kept_found_shown_and_exported(
 
 def test_a_name_of_ten_kilobytes_is_looked_up(web: WebProcess, league: tuple[Live, dict[str, Any]]) -> None:
     """A request that is too long for some part on the way, and an error instead of an answer."""
-    for name in ("x" * 10_000, "🏀" * 2_500):
-        assert everything(web, f"/api/matches?player={quote(name)}") == []
+    for name in ("x" * LONGEST_NAME, "🏀" * LONGEST_NAME):
+        assert everything(web, f"/api/matches?player={quote(name)}&team={quote(name)}") == []
         assert web.get(f"/api/matches/{quote(name)}").status_code == 404
+        assert web.get(f"/api/h2h/{quote(name)}/{quote(name[1:])}").status_code == 404
+    for name in ("x" * 10_000, "🏀" * (LONGEST_NAME + 1)):
+        for path, where in ((f"matches?player={quote(name)}", "player"), (f"players/{quote(name)}", "handle")):
+            refused = web.get(f"/api/{path}")
+            assert (refused.status_code, refused.json()["errors"][0]["where"]) == (422, where)
+    assert len("🏀".encode() * LONGEST_NAME) == 10_000
     assert web.get("/api/matches/a%00b").status_code == 422
     assert web.get("/api/matches?player=%00").status_code == 422
     assert web.get("/api/matches?player=%ff%fe").status_code == 200
@@ -275,7 +290,8 @@ def test_what_if_answers_many_at_once(web: WebProcess, league: tuple[Live, dict[
     new = {"matches": [{**one, "player_a": "NOBODY KNOWS"}], "newcomers": True}
     assert "only 0 results" in web.post("/api/ml/what-if", key=None, json=new).json()["items"][0]["cautions"][0]
     past, same = {**one, "start": "2020-01-01T00:00:00Z"}, {**one, "player_b": one["player_a"]}
-    for wrong in ([], [one] * 101, [same], [past], [{**one, "line": 0.3}]):
+    number, first = {**one, "start": told["now"].timestamp() + 60}, {**one, "start": "0001-01-01T00:00:00+14:00"}
+    for wrong in ([], [one] * 101, [same], [past], [number], [first], [{**one, "line": 0.3}], [{**one, "line": "3"}]):
         assert web.post("/api/ml/what-if", key=None, json={"matches": wrong}).status_code == 422, wrong
 
 

@@ -86,6 +86,7 @@ def test_every_answer_carries_its_headers(web: WebProcess) -> None:
     forged = web.get("/api/jobs", headers={"X-Request-ID": '"} {"level": "forged'})
     assert re.fullmatch(r"[0-9a-f]{20}", forged.headers["x-request-id"])
     assert web.post("/api/jobs").status_code == 405
+    assert web.request("PUT", "/api/keys", MASTER).headers["allow"] == "GET, POST"
 
 
 def test_every_line_of_the_log_is_json_without_secrets(web: WebProcess) -> None:

@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 
 from tipoff.api.problems import ProblemError
 
-MOST = 200
+MOST, LONGEST = 200, 2000
+FORM = "^[A-Za-z0-9_-]+$"
 
 
 def written(*values: Any) -> str:

@@ -14,10 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match, Mount
 
 from tipoff.errors import InputError, StorageError
 
 MEDIA_TYPE = "application/problem+json"
+METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT", "PATCH")
 MOST_ERRORS, LONGEST_POINTER, LONGEST_SAID = 20, 100, 300
 AGAIN = "2"
 """seconds after which a client may ask again when the database was away"""
@@ -93,7 +95,20 @@ def install(app: FastAPI) -> None:
 
 
 async def _handled(request: Request, error: Exception) -> Response:
-    return answer(problem_of(error), request.scope.get("request_id", ""))
+    problem = problem_of(error)
+    if problem.status == 405 and (methods := _methods(request)):
+        problem.headers = {**problem.headers, "Allow": ", ".join(methods)}
+    return answer(problem, request.scope.get("request_id", ""))
+
+
+def _methods(request: Request) -> list[str]:
+    """What the address takes: a route knows its own methods alone, and an address may have several routes."""
+    routes = [route for route in request.app.routes if not isinstance(route, Mount)]
+    return [
+        method
+        for method in METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 def problem_of(error: Exception) -> ProblemError:

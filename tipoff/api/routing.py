@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
+from fastapi import Path as PathParameter
 from fastapi import Query as QueryParameter
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query
@@ -29,8 +30,12 @@ SAID = {
     503: "The database cannot be asked now, or nothing may write yet.",
 }  # fmt: skip
 
-
+LONGEST_NAME = 2500
+"""characters of a name that is asked for: two of them, of four bytes each, fit into an address of 64 KiB"""
+STORED = r"^[^\x00]*$"
+"""what Postgres stores: anything but NUL; the front refuses it wherever it is (see `front.Front`)"""
 Format = Annotated[Literal["json", "csv"] | None, QueryParameter(description="csv: every row, streamed.")]
+Named = Annotated[str, PathParameter(max_length=LONGEST_NAME, pattern=STORED)]
 
 
 class NameConvertor(Convertor[str]):

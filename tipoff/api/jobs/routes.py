@@ -24,8 +24,9 @@ from tipoff.api.jobs.schemas import (
     Monitoring,
     PipelineRequest,
 )
+from tipoff.api.matches.routes import LINK, Cursor, Limit
 from tipoff.api.problems import ProblemError
-from tipoff.api.routing import Format, backend_of, described, router
+from tipoff.api.routing import STORED, Format, backend_of, described, router
 from tipoff.domain.job import Job, JobStatus
 from tipoff.errors import InputError
 from tipoff.storage import jobs
@@ -130,14 +131,16 @@ def _estimate(backend: Backend, job_type: str, history: tuple[int, float | None,
 
 @routes.get(
     "/api/jobs", operation_id="list_jobs",
-    **described(Scope.READ, JobPage, "List jobs", csv=True, cached=True, headers={"Link": "The next page."}),
+    **described(Scope.READ, JobPage, "List jobs", csv=True, cached=True, headers=LINK),
 )  # fmt: skip
 def list_jobs(
     request: Request,
     status: Annotated[JobStatus | None, Query(description="Only jobs of this status.")] = None,
-    job_type: Annotated[str | None, Query(max_length=100, description="Only jobs of this type.")] = None,
-    limit: Annotated[int, Query(ge=1, le=cursors.MOST, description="Rows of a page.")] = 50,
-    cursor: Annotated[str | None, Query(description="From next_cursor of the page before.")] = None,
+    job_type: Annotated[
+        str | None, Query(max_length=100, pattern=STORED, description="Only jobs of this type.")
+    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     format: Format = None,  # noqa: A002
 ) -> Response:
     """Jobs, newest first, with true totals."""

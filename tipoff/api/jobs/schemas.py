@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
 from tipoff.domain.job import JobStatus
 
 JOB = "5f0c1f9e-8c1b-4f1e-9a55-0d7c2b1a9e10"
+
+
+def _number(value: Any) -> Any:
+    """A number is no text and no yes or no; 3.0 is 3, as JSON has it."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise ValueError("this is not a number")
+
+
+Whole = Annotated[int, BeforeValidator(_number)]
 
 
 class PipelineRequest(BaseModel):
@@ -19,13 +29,15 @@ class PipelineRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [
         {"history_days": 30, "train_model": True, "return_predictions": True, "refresh_token": False}]})  # fmt: skip
 
-    history_days: int = Field(30, ge=0, le=1500, description="How many days back to fetch.")
-    train_model: bool = Field(True, description="Train and judge a new model on the way.")
-    train_new_model: bool | None = Field(None, description="An earlier name of train_model.")
-    return_predictions: bool = Field(True, description="Put the forecasts into the job's result.")
-    refresh_token: bool = Field(False, description="Ask for a new guest token first, where the source needs one.")
-    training_days: int = Field(30, ge=2, le=365, description="Days of results to fit on.")
-    min_matches: int = Field(3, ge=1, le=1000, description="Players with fewer are left out of the fit.")
+    history_days: Whole = Field(30, ge=0, le=1500, description="How many days back to fetch.")
+    train_model: StrictBool = Field(True, description="Train and judge a new model on the way.")
+    train_new_model: StrictBool | None = Field(None, description="An earlier name of train_model.")
+    return_predictions: StrictBool = Field(True, description="Put the forecasts into the job's result.")
+    refresh_token: StrictBool = Field(
+        False, description="Ask for a new guest token first, where the source needs one."
+    )
+    training_days: Whole = Field(30, ge=2, le=365, description="Days of results to fit on.")
+    min_matches: Whole = Field(3, ge=1, le=1000, description="Players with fewer are left out of the fit.")
 
     @model_validator(mode="after")
     def _one_name(self) -> PipelineRequest:

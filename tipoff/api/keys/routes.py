@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Query, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from tipoff.api import answers, cursors
 from tipoff.api.access import Scope, new_key
 from tipoff.api.keys.schemas import KeyPage, KeyRequest, KeyRow, NewKey
+from tipoff.api.matches.routes import LINK, Cursor, Limit
 from tipoff.api.problems import ProblemError
 from tipoff.api.routing import Format, described, router
 from tipoff.storage import keys, overview
@@ -22,12 +23,12 @@ routes = router("keys")
 
 @routes.get(
     "/api/keys", operation_id="list_keys",
-    **described(Scope.ADMIN, KeyPage, "List keys", csv=True, headers={"Link": "The next page."}),
+    **described(Scope.ADMIN, KeyPage, "List keys", csv=True, headers=LINK),
 )  # fmt: skip
 def list_keys(
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=cursors.MOST, description="Rows of a page.")] = 50,
-    cursor: Annotated[str | None, Query(description="From next_cursor of the page before.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     format: Format = None,  # noqa: A002
 ) -> Response:
     """Keys, newest first, also those that are revoked."""

@@ -25,7 +25,9 @@ class KeyRequest(BaseModel):
 
     name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", description="Whose it is.")
     scope: Scope
-    days: float | None = Field(None, gt=0, le=3650, description="After how many days it expires; null: never.")
+    days: float | None = Field(
+        None, gt=0, le=3650, strict=True, description="After how many days it expires; null: never."
+    )
 
 
 class KeyRow(BaseModel):

@@ -7,7 +7,6 @@ import json
 from typing import Annotated, Any
 
 from fastapi import Query, Request
-from pydantic import AfterValidator, AwareDatetime
 from starlette.responses import Response
 
 from tipoff.api import answers, cursors
@@ -20,6 +19,7 @@ from tipoff.api.matches.schemas import (
     MatchPage,
     MatchRow,
     MatchStatus,
+    Moment,
     Observation,
     RawRow,
     Seal,
@@ -27,7 +27,7 @@ from tipoff.api.matches.schemas import (
     UpcomingRow,
 )
 from tipoff.api.problems import ProblemError
-from tipoff.api.routing import Format, backend_of, described, router
+from tipoff.api.routing import LONGEST_NAME, STORED, Format, Named, backend_of, described, router
 from tipoff.domain.match import Fixture
 from tipoff.storage import browse, overview
 from tipoff.storage.browse import Wanted
@@ -38,18 +38,21 @@ BOOKED = (MatchStatus.SCHEDULED, MatchStatus.WITHDRAWN, MatchStatus.PLAYED)
 TOPICS = ("matches", "predictions", "models")
 routes = router("matches")
 
-
-def _utc(moment: dt.datetime) -> dt.datetime:
-    return moment.astimezone(dt.UTC)
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
-Player = Annotated[str | None, Query(max_length=20_000, description="Only matches of this player, exactly as named.")]
+Player = Annotated[
+    str | None,
+    Query(max_length=LONGEST_NAME, pattern=STORED, description="Only matches of this player, exactly as named."),
+]
 Team = Annotated[
-    str | None, Query(max_length=20_000, description="Only with this team; with player: the player used it.")
+    str | None,
+    Query(
+        max_length=LONGEST_NAME, pattern=STORED, description="Only with this team; with player: the player used it."
+    ),
 ]
 Limit = Annotated[int, Query(ge=1, le=cursors.MOST, description="Rows of a page.")]
-Cursor = Annotated[str | None, Query(description="From next_cursor of the page before.")]
+Cursor = Annotated[
+    str | None,
+    Query(max_length=cursors.LONGEST, pattern=cursors.FORM, description="From next_cursor of the page before."),
+]
 LINK = {"Link": "The next page."}
 
 
@@ -161,7 +164,7 @@ def list_matches(
     "/api/matches/{external_id:name}", operation_id="get_match",
     **described(Scope.READ, MatchDetail, "One match", cached=True, problems=[404]),
 )  # fmt: skip
-def get_match(request: Request, external_id: str) -> Response:
+def get_match(request: Request, external_id: Named) -> Response:
     """The match or fixture with its forecast, seals, result and grade."""
     backend = backend_of(request)
 
@@ -188,7 +191,7 @@ def get_match(request: Request, external_id: str) -> Response:
     "/api/matches/{external_id:name}/raw", operation_id="get_raw_match",
     **described(Scope.OPERATE, RawRow, "What the league's server said of a match", problems=[404]),
 )  # fmt: skip
-def get_raw(request: Request, external_id: str) -> Response:
+def get_raw(request: Request, external_id: Named) -> Response:
     """The row of the payload that the newest result was read from, verbatim."""
 
     def question(connection: Connection) -> RawRow:
@@ -209,7 +212,7 @@ def _rows_of(payload: Any) -> list[dict[str, Any]]:
     return [row for part in payload for row in _rows_of(part)] if isinstance(payload, list) else []
 
 
-def known_match(connection: Connection, external_id: str) -> MatchRow:
+def known_match(connection: Connection, external_id: Named) -> MatchRow:
     """The match or fixture; raises ProblemError (404) where there is none."""
     row = browse.one(connection, external_id)
     if row is None:

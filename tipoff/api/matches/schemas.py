@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 START = "2026-11-25T06:03:00Z"
 MATCH: dict[str, Any] = {
@@ -24,6 +24,23 @@ SEAL: dict[str, Any] = {
     "model": "0a" * 32, "p_a": 0.61, "margin_mean": 3.1, "margin_sd": 10.4, "total_mean": 109.2, "total_sd": 12.4,
     "grade": {"row": 830, "status": "graded", "scores": {"log_loss": 0.494}},
 }  # fmt: skip
+
+
+def _written(moment: Any) -> Any:
+    """A time is written out: a bare number would be taken for seconds since 1970."""
+    if isinstance(moment, str) and "-" in moment[1:]:
+        return moment
+    raise ValueError("a time is written like 2026-11-25T06:03:00Z")
+
+
+def _utc(moment: dt.datetime) -> dt.datetime:
+    try:
+        return moment.astimezone(dt.UTC)
+    except OverflowError as error:
+        raise ValueError("a time lies within the years 1 to 9999 of UTC") from error
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_utc)]
 
 
 class MatchStatus(enum.StrEnum):

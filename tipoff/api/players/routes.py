@@ -15,7 +15,7 @@ from tipoff.api.matches.routes import LINK, TOPICS, Cursor, Limit, match_row
 from tipoff.api.matches.schemas import MatchStatus
 from tipoff.api.players.schemas import Career, CareerPage, HeadToHead, PlayerDetail, Rating, TeamRecord
 from tipoff.api.problems import ProblemError
-from tipoff.api.routing import Format, backend_of, described, router
+from tipoff.api.routing import LONGEST_NAME, STORED, Format, Named, backend_of, described, router
 from tipoff.domain.match import Fixture
 from tipoff.forecast.explain import FEW, explain
 from tipoff.forecast.interval import wilson
@@ -33,7 +33,9 @@ routes = router("players")
 )  # fmt: skip
 def list_players(
     request: Request,
-    search: Annotated[str | None, Query(max_length=200, description="How the name begins, in any case.")] = None,
+    search: Annotated[
+        str | None, Query(max_length=200, pattern=STORED, description="How the name begins, in any case.")
+    ] = None,
     limit: Limit = 50, cursor: Cursor = None, format: Format = None,  # noqa: A002
 ) -> Response:  # fmt: skip
     """Everybody with a final match, by strength; the interval says who cannot be told apart."""
@@ -57,7 +59,9 @@ def list_players(
 )  # fmt: skip
 def list_player_stats(
     request: Request,
-    player: Annotated[str | None, Query(max_length=20_000, description="Only this player.")] = None,
+    player: Annotated[
+        str | None, Query(max_length=LONGEST_NAME, pattern=STORED, description="Only this player.")
+    ] = None,
     limit: Limit = 50, cursor: Cursor = None, format: Format = None,  # noqa: A002
 ) -> Response:  # fmt: skip
     """Matches, wins and points of everybody, in order of name."""
@@ -78,7 +82,7 @@ def list_player_stats(
     "/api/players/{handle:name}", operation_id="get_player",
     **described(Scope.READ, PlayerDetail, "One player", cached=True, problems=[404]),
 )  # fmt: skip
-def get_player(request: Request, handle: str) -> Response:
+def get_player(request: Request, handle: Named) -> Response:
     """Strength with its interval, form, record by team, next fixtures, and how the strength developed."""
 
     def question(connection: Connection) -> PlayerDetail:
@@ -100,7 +104,7 @@ def get_player(request: Request, handle: str) -> Response:
     "/api/h2h/{a:name}/{b:name}", operation_id="head_to_head",
     **described(Scope.READ, HeadToHead, "Two players against each other", cached=True, problems=[404]),
 )  # fmt: skip
-def head_to_head(request: Request, a: str, b: str) -> Response:
+def head_to_head(request: Request, a: Named, b: Named) -> Response:
     """Their meetings, what of that is more than their strengths say, and a match now."""
     if a == b:
         raise ProblemError(422, "b: two different players are needed", [("b", "two different players are needed")])

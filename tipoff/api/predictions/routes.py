@@ -33,7 +33,7 @@ from tipoff.api.predictions.schemas import (
     WhatIfs,
 )
 from tipoff.api.problems import ProblemError
-from tipoff.api.routing import Format, backend_of, described, router
+from tipoff.api.routing import Format, Named, backend_of, described, router
 from tipoff.domain.match import Fixture
 from tipoff.forecast import markets
 from tipoff.forecast.distribution import ScoreDistribution
@@ -140,7 +140,7 @@ def _scored(days: Sequence[Sequence[float]]) -> Scored:
     "/api/ml/predictions/{external_id:name}", operation_id="get_prediction",
     **described(Scope.READ, PredictionDetail, "One forecast, and why", cached=True, problems=[404]),
 )  # fmt: skip
-def get_prediction(request: Request, external_id: str, odds_format: OddsIn = OddsFormat.DECIMAL) -> Response:
+def get_prediction(request: Request, external_id: Named, odds_format: OddsIn = OddsFormat.DECIMAL) -> Response:
     """All markets, exact scores and reasons of a fixture; of a match that has begun, its seals and grades."""
     backend = backend_of(request)
 
@@ -237,7 +237,7 @@ def _imagined(i: int, one: WhatIfMatch, state: KnownState, now: dt.datetime, new
     if players[0] == players[1]:
         said = "a match needs two different players"
         raise ProblemError(422, f"/matches/{i}: {said}", [(f"/matches/{i}", said)])
-    start = now if one.start is None else one.start.astimezone(dt.UTC)
+    start = now if one.start is None else one.start
     if not now - dt.timedelta(minutes=5) <= start <= now + FURTHEST:
         said = f"a start lies between now and {FURTHEST.days} days from now"
         raise ProblemError(422, f"/matches/{i}/start: {said}", [(f"/matches/{i}/start", said)])

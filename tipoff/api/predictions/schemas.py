@@ -6,17 +6,18 @@ import datetime as dt
 import enum
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, Strict
 
 from tipoff.api.forecasts import OddsFormat
-from tipoff.api.matches.schemas import FORECAST, MATCH, Forecast, MatchRow, Seal
+from tipoff.api.matches.schemas import FORECAST, MATCH, Forecast, MatchRow, Moment, Seal
+from tipoff.api.routing import LONGEST_NAME
 
 MARKET: dict[str, Any] = {"market": "total", "line": 109.5, "over": 0.497, "push": 0.0, "under": 0.503,
           "fair_over": 2.012, "fair_under": 1.988}  # fmt: skip
 PART: dict[str, Any] = {"name": "players", "margin": 2.9, "margin_sd": 1.1, "total": 0.4, "total_sd": 1.6,
         "words": "ANNA is 2.9 points stronger than BEN"}  # fmt: skip
 FIXTURE: dict[str, Any] = {**MATCH, "status": "scheduled", "score_a": None, "score_b": None}
-Name = Annotated[str, Field(min_length=1, max_length=20_000)]
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Line = Annotated[float, Field(ge=-500, le=500, allow_inf_nan=False, multiple_of=0.5)]
 
 
@@ -152,9 +153,9 @@ class WhatIfMatch(BaseModel):
     player_b: Name
     team_a: Name | None = None
     team_b: Name | None = None
-    start: AwareDatetime | None = Field(None, description="Left out: now. Up to 30 days from now.")
+    start: Moment | None = Field(None, description="Left out: now. Up to 30 days from now.")
     market: MarketName | None = Field(None, description="Left out: the winner, or the total where a line is given.")
-    line: Line | None = Field(None, description="Left out: the line that is nearest to even.")
+    line: Annotated[Line, Strict()] | None = Field(None, description="Left out: the line that is nearest to even.")
 
 
 class WhatIfRequest(BaseModel):
@@ -165,7 +166,7 @@ class WhatIfRequest(BaseModel):
 
     matches: list[WhatIfMatch] = Field(min_length=1, max_length=100)
     odds_format: OddsFormat = OddsFormat.DECIMAL
-    newcomers: bool = Field(False, description="Accept names that nothing is known of, as newcomers.")
+    newcomers: bool = Field(False, strict=True, description="Accept names that nothing is known of, as newcomers.")
 
 
 class WhatIf(BaseModel):
