@@ -14,8 +14,10 @@ from tests.api.conftest import kept_pool, shared_dsn, web
 from tests.api.test_data import HOSTILE, league
 from tests.chaos.evidence import keep, size
 from tests.chaos.fuzzing import Keeper, Known, Sender, covering, operations, requested
+from tests.streams import events
 from tests.web import MASTER, WebProcess, make_key, rows
 from tipoff.api.access import Scope
+from tipoff.pipeline.watch import refresh_record
 from tipoff.storage.pool import Pool
 
 __all__ = ["kept_pool", "league", "shared_dsn", "web"]
@@ -44,8 +46,9 @@ def sender(web: WebProcess) -> Iterator[Sender]:
 
 
 @pytest.fixture
-def known(league: object, web: WebProcess, kept_pool: Pool, keeper: Keeper) -> Known:
+def known(league: tuple[object, dict[str, Any]], web: WebProcess, kept_pool: Pool, keeper: Keeper) -> Known:
     """What exists, by the name of the parameter that asks for it."""
+    refresh_record(kept_pool, [30, 2], league[1]["now"])
 
     def column(query: str) -> list[Any]:
         return [row[0] for row in rows(kept_pool, query)]
@@ -106,3 +109,12 @@ def test_no_request_finds_a_fault(
         "statuses": {str(status): n for status, n in sorted(tally.statuses.items())},
         "seconds": round(time.monotonic() - begun),
     })  # fmt: skip
+
+
+def test_streams_that_the_fuzz_leaves_out(web: WebProcess, known: Known) -> None:
+    """A stream that fails now and then, or answers what the document does not have."""
+    for number in range(size(10, 100)):
+        topics = ["jobs", "matches", "predictions", f"jobs/{known['job_id'][number % 25]}"][: 1 + number % 4]
+        with events(web, ",".join(topics)) as stream:
+            assert {stream.next()["topic"] for _ in topics} == set(topics)
+        assert web.get("/api/events", params={"topics": f"strange{number}"}).status_code == 422

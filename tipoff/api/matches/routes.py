@@ -212,7 +212,7 @@ def _rows_of(payload: Any) -> list[dict[str, Any]]:
     return [row for part in payload for row in _rows_of(part)] if isinstance(payload, list) else []
 
 
-def known_match(connection: Connection, external_id: Named) -> MatchRow:
+def known_match(connection: Connection, external_id: str) -> MatchRow:
     """The match or fixture; raises ProblemError (404) where there is none."""
     row = browse.one(connection, external_id)
     if row is None:
