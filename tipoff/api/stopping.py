@@ -1,7 +1,7 @@
 """SIGTERM: open streams are told to end, and the process exits with 0.
 
-The server (uvicorn) would wait for ever for an open stream, and raises the signal again once it has stopped, so that
-a clean stop looks like a killed process.
+The server (uvicorn) would wait for ever for an open stream or a client that does not read, and raises the signal
+again once it has stopped, so that a clean stop looks like a killed process.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
+
+
+PATIENCE = 8
+"""seconds that answers which have begun may still take"""
 
 
 def on_terminate(told: Callable[[], None]) -> Callable[[], None]:
@@ -27,6 +31,8 @@ def on_terminate(told: Callable[[], None]) -> Callable[[], None]:
         told()
         server = getattr(before, "__self__", None)
         if isinstance(server, uvicorn.Server):
+            if server.config.timeout_graceful_shutdown is None:
+                server.config.timeout_graceful_shutdown = PATIENCE
             server.should_exit = True
         elif callable(before):
             before(number, frame)
