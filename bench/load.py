@@ -23,7 +23,7 @@ WARM = 0.2
 
 
 def load(port: int, key: str, paths: list[str], connections: int, seconds: float) -> dict[str, Any]:
-    """Ask for `paths`, over and over, for `seconds`: answers a second, quantiles in ms, how many came from a cache."""
+    """Ask for `paths`, over and over, for `seconds`: answers a second, quantiles in ms, how many were cached."""
     told = json.dumps({"port": port, "key": key, "paths": paths, "connections": connections, "seconds": seconds})
     done = subprocess.run(
         [sys.executable, "-m", "bench.load"], input=told, check=True, capture_output=True, text=True
