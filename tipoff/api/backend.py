@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -40,6 +42,8 @@ LOOK = 1.0
 CUT_EVERY = 0.25
 CHECK = 1.0
 """seconds in which an idle connection must answer before it is used"""
+TRUSTED = 1.0
+"""seconds for which a connection that answered is used again without asking it, unless the server hung up"""
 LAST = 1.5
 """seconds that a question may still take once this process stops"""
 FROZEN = 3.0
@@ -69,6 +73,7 @@ class Backend:
         self._answered = -1e9
         self._why = "it is being looked for"
         self._deadlines = Deadlines()
+        self._last_used: weakref.WeakKeyDictionary[Connection, float] = weakref.WeakKeyDictionary()
         self._cutter = threading.Thread(target=self._cut, name="deadlines", daemon=True)
         self._watcher = threading.Thread(target=self._watch, name="database", daemon=True)
 
@@ -95,18 +100,25 @@ class Backend:
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:
         """A connection, in a transaction; raises AwayError at once where the database is known to be away."""
+        with self._autocommitting() as connection, connection.transaction():
+            yield connection
+
+    @contextlib.contextmanager
+    def _autocommitting(self) -> Iterator[Connection]:
+        """A connection on which each statement is for itself: begin and commit would be two more waits."""
         why = self.away
         if why is not None or self._pool is None:
             raise AwayError(why or self._why)
         try:
             with self._pool.connection(timeout=WAIT) as connection, self._deadlines.holding(connection, LONGEST):
                 yield connection
+                self._last_used[connection] = time.monotonic()
         except PoolTimeout as error:
             raise AwayError("every connection is busy") from error
 
     def ask(self, question: Callable[[Connection], T]) -> T:
         """The answer to a question that changes nothing."""
-        with self.connection() as connection:
+        with self._autocommitting() as connection:
             return question(connection)
 
     def writable(self) -> bool:
@@ -135,8 +147,9 @@ class Backend:
         if applied:
             self.log.info("migrated", versions=applied)
         self._pool = open_pool(
-            dsn, POOL, OPENING, reconnect=1.0, statement_timeout=STATEMENT_TIMEOUT, check=self._checked
-        )
+            dsn, POOL, OPENING, reconnect=1.0, statement_timeout=STATEMENT_TIMEOUT, check=self._checked,
+            autocommit=True,
+        )  # fmt: skip
 
     def _follow(self, dsn: str) -> None:
         listening = str(conninfo_to_dict(dsn).get("port", "")) != TRANSACTION_POOLER
@@ -171,6 +184,10 @@ class Backend:
             self._deadlines.cut(patience)
 
     def _checked(self, connection: Connection) -> None:
+        """Ask a connection whether it is alive, unless it answered just now and the server has said nothing since."""
+        answered = self._last_used.get(connection, -1e9)
+        if time.monotonic() - answered < TRUSTED and not _heard(connection):
+            return
         with self._deadlines.holding(connection, CHECK):
             Pool.check_connection(connection)
 
@@ -180,3 +197,10 @@ class Backend:
         self._answered = -1.0
         setting = "DATABASE_URL is not set" in str(error)
         self._why = str(error) if setting else "it does not answer"
+
+
+def _heard(connection: Connection) -> bool:
+    """Whether there is something to read, as when the server ends an idle connection."""
+    ear = select.poll()
+    ear.register(connection.fileno(), select.POLLIN)
+    return bool(ear.poll(0))
