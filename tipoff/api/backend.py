@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import select
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TypeVar
 
 import psycopg
@@ -35,8 +36,10 @@ from tipoff.storage.transitions import CHANNEL
 T = TypeVar("T")
 POOL = 3
 """connections of a web process: a session pooler allows 15 in all, and two web processes overlap in a deploy"""
+PLACES = 2 * POOL
+"""requests that are worked on at once: as many prepare or write down while the others use the connections"""
 WAIT = 2.5
-"""seconds a request waits for a connection"""
+"""seconds a request waits for its turn, and for a connection"""
 OPENING = 5.0
 LOOK = 1.0
 CUT_EVERY = 0.25
@@ -68,6 +71,7 @@ class Backend:
         self.keys = Keys(self._stored_key, master)
         self.limiter = Limiter(settings.reads_a_minute, settings.writes_a_minute, settings.failures_a_minute)
         self._pool: Pool | None = None
+        self._places = asyncio.Semaphore(PLACES)
         self.stopping = threading.Event()
         self._stop = threading.Event()
         self._answered = -1e9
@@ -96,6 +100,19 @@ class Backend:
         if self._pool is not None and time.monotonic() - self._answered < FROZEN:
             return None
         return self._why
+
+    @contextlib.asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """A turn to work in a thread: who waits for one costs nothing, many threads get in each other's way."""
+        try:
+            async with asyncio.timeout(WAIT):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise AwayError("every connection is busy") from error
+        try:
+            yield
+        finally:
+            self._places.release()
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:
