@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tipoff.api.backend import POOL
-from tipoff.domain.job import JOB_COLUMNS, STEP_COLUMNS
+from tipoff.domain.job import JOB_COLUMNS, JOB_NAMES, STEP_COLUMNS, STEP_NAMES
 from tipoff.storage.browse import PLAYED
 
 MATCH = f"select {PLAYED} from matches where external_id = %s"
@@ -51,7 +51,6 @@ SEAL_NAMES = (
     "total_sd",
 )  # fmt: skip
 HISTORY_NAMES = ("observed_at", "status", "score_a", "score_b", "start")
-JOB_NAMES, STEP_NAMES = JOB_COLUMNS.split(", "), STEP_COLUMNS.split(", ")
 SAME = (
     "status", "progress", "message", "attempt", "max_attempts", "requested_by", "created_at", "started_at",
     "finished_at", "priority", "worker", "parent", "run_after", "cancel_requested_at", "result", "error",

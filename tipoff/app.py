@@ -72,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.backend = backend
     problems.install(app)
     for routes in (matches, players, predictions, models, ledger, jobs, system, keys):
-        app.include_router(routes)
+        app.router.routes.extend(routes.routes)  # include_router would match each request twice
     generate = app.openapi
     app.openapi = lambda: _documented(app, generate)  # type: ignore[method-assign]
     return app

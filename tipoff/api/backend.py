@@ -36,10 +36,12 @@ from tipoff.storage.transitions import CHANNEL
 T = TypeVar("T")
 POOL = 3
 """connections of a web process: a session pooler allows 15 in all, and two web processes overlap in a deploy"""
-PLACES = 2 * POOL
-"""requests that are worked on at once: as many prepare or write down while the others use the connections"""
+PLACES = POOL + 1
+"""requests that are worked on at once: one prepares or writes down while the others use the connections"""
+PATIENCE = 10.0
+"""seconds a request waits for its place"""
 WAIT = 2.5
-"""seconds a request waits for its turn, and for a connection"""
+"""seconds a request with a place waits for a connection"""
 OPENING = 5.0
 LOOK = 1.0
 CUT_EVERY = 0.25
@@ -105,7 +107,7 @@ class Backend:
     async def place(self) -> AsyncIterator[None]:
         """A turn to work in a thread: who waits for one costs nothing, many threads get in each other's way."""
         try:
-            async with asyncio.timeout(WAIT):
+            async with asyncio.timeout(PATIENCE):
                 await self._places.acquire()
         except TimeoutError as error:
             raise AwayError("every connection is busy") from error
