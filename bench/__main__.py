@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bench.api import api
 from bench.data import real, simulated
 from bench.pipeline import pipeline
 from bench.queues import queues
@@ -55,6 +56,7 @@ def parts() -> dict[str, Callable[[], Any]]:
         **alone_ones,
         "queues": queues,
         "pipeline": pipeline,
+        "api": api,
         "cost": lambda: [alone("cost", str(count)) for count in (1_000, 10_000, 100_000)],
     }
 

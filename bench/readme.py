@@ -51,6 +51,8 @@ def figures(results: dict[str, Any]) -> str:
     parts += ["", *_jobs(results["queues"])]
     if results["pipeline"]:
         parts += ["", _pipeline(results["pipeline"])]
+    if "api" in results:
+        parts += ["", *_api(results["api"])]
     parts += ["", _chaos(json.loads(CHAOS.read_text()))]
     commits = ", ".join(f"`{commit[:12]}`" for commit in dict.fromkeys(results["commits"].values()))
     parts += ["", f"Measured at commit {commits}; everything is in `bench/results.json`."]
@@ -86,6 +88,35 @@ def _pipeline(pipeline: dict[str, Any]) -> str:
         for key, words in said.items() for p in [pipeline[key]]
     ]  # fmt: skip
     return "; ".join(parts) + "."
+
+
+def _api(api: dict[str, Any]) -> list[str]:
+    kinds = {
+        "match": "one match (by id, never cached)", "job": "one job (by id, never cached)",
+        "cached_list": "50 matches, the same each time", "list": "50 matches, others each time",
+    }  # fmt: skip
+    idle, loaded = api["idle"], api["loaded"]
+    return [
+        f"The API with production settings (key check, limits, JSON log, ETag), {api['matches']:,} matches and "
+        f"{api['jobs']:,} jobs, beside asynchronous Starlette and psycopg that does the same queries and JSON and "
+        f"nothing else; one process and three database connections each, {api['connections']} clients, median of "
+        f"{api['rounds']} rounds in turn:",
+        "",
+        "| GET | answers a second | bare | ratio (lowest to highest) | p50 / p95 / p99 | bare |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {name} | {k['tipoff']['a_second']:,.0f} | {k['peer']['a_second']:,.0f} | {k['ratio']:.2f} "
+            f"({k['ratio_low']:.2f} to {k['ratio_high']:.2f}) | {_latencies(k['tipoff'])} | {_latencies(k['peer'])} |"
+            for key, name in kinds.items() for k in [api[key]]
+        ),
+        "",
+        f"Memory of the web process: {idle['rss_mb']:.0f} MB idle (PSS {idle['pss_mb']:.0f}), "
+        f"{loaded['peak_mb']:.0f} MB at most under that load (PSS {loaded['pss_mb']:.0f}).",
+    ]  # fmt: skip
+
+
+def _latencies(measured: dict[str, Any]) -> str:
+    return " / ".join(f"{measured[f'p{share}_ms']:.0f}" for share in (50, 95, 99)) + " ms"
 
 
 def _chaos(chaos: dict[str, Any]) -> str:

@@ -83,7 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.backend, app.state.hub = backend, hub
     problems.install(app)
     for routes in (matches, players, predictions, models, record, ledger, jobs, live, system, keys):
-        app.include_router(routes)
+        app.router.routes.extend(routes.routes)  # include_router would match each request twice
     generate = app.openapi
     app.openapi = lambda: _documented(app, generate)  # type: ignore[method-assign]
     return app

@@ -19,7 +19,9 @@ from tipoff.storage.keys import StoredKey
 PREFIX = "tipoff_"
 HINT = len(PREFIX) + 4
 REMEMBERED = 0.5
-"""seconds for which a key that was looked up counts without asking again: how late a revocation is noticed"""
+"""seconds for which a key that was looked up counts without asking again"""
+LATEST = 0.8
+"""seconds for which it counts while one request asks again: how late a revocation is noticed"""
 MOST_REMEMBERED = 10_000
 
 
@@ -80,6 +82,7 @@ class Keys:
     def __init__(self, look_up: Callable[[str], StoredKey | None], master: str | None) -> None:
         self._look_up, self._master = look_up, hashed(master) if master else None
         self._known: dict[str, tuple[float, Principal | None]] = {}
+        self._asked: dict[str, float] = {}
         self._used: dict[uuid.UUID, dt.datetime] = {}
         self._lock = threading.Lock()
 
@@ -93,8 +96,10 @@ class Keys:
         digest = hashed(key)
         if self._master is not None and hmac.compare_digest(digest, self._master):
             return True, Principal("operator", "OPERATOR_API_KEY", Scope.ADMIN)
+        now = time.monotonic()
         at, principal = self._known.get(digest, (-1e9, None))
-        if time.monotonic() - at > REMEMBERED:
+        if now - at > REMEMBERED and (now - at > LATEST or self._asked.get(digest, at) <= at):
+            self._asked[digest] = now
             return False, None
         self._note(principal)
         return True, principal
@@ -108,6 +113,7 @@ class Keys:
         with self._lock:
             if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()
+                self._asked.clear()
             self._known[digest] = (begun, principal)
         self._note(principal)
         return principal

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import select
 import threading
 import time
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Protocol, TypeVar
 
 import psycopg
@@ -33,13 +36,19 @@ from tipoff.storage.transitions import WAIT_BRIEFLY
 T = TypeVar("T")
 POOL = 3
 """connections of a web process: a session pooler allows 15 in all, and two web processes overlap in a deploy"""
+PLACES = POOL + 1
+"""requests that are worked on at once: one prepares or writes down while the others use the connections"""
+PATIENCE = 10.0
+"""seconds a request waits for its place"""
 WAIT = 2.5
-"""seconds a request waits for a connection"""
+"""seconds a request with a place waits for a connection"""
 OPENING = 5.0
 LOOK = 1.0
 CUT_EVERY = 0.25
 CHECK = 1.0
 """seconds in which an idle connection must answer before it is used"""
+TRUSTED = 1.0
+"""seconds for which a connection that answered is used again without asking it, unless the server hung up"""
 LAST = 1.5
 """seconds that a question may still take once this process stops"""
 FROZEN = 3.0
@@ -80,11 +89,13 @@ class Backend:
         self.limiter = Limiter(settings.reads_a_minute, settings.writes_a_minute, settings.failures_a_minute)
         self.followers: list[Followers] = []
         self._pool: Pool | None = None
+        self._places = asyncio.Semaphore(PLACES)
         self.stopping = threading.Event()
         self._stop = threading.Event()
         self._answered = -1e9
         self._why = "it is being looked for"
         self._deadlines = Deadlines()
+        self._last_used: weakref.WeakKeyDictionary[Connection, float] = weakref.WeakKeyDictionary()
         self._cutter = threading.Thread(target=self._cut, name="deadlines", daemon=True)
         self._watcher = threading.Thread(target=self._watch, name="database", daemon=True)
 
@@ -108,21 +119,41 @@ class Backend:
             return None
         return self._why
 
+    @contextlib.asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """A turn to work in a thread: who waits for one costs nothing, many threads get in each other's way."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise AwayError("every connection is busy") from error
+        try:
+            yield
+        finally:
+            self._places.release()
+
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:
         """A connection, in a transaction; raises AwayError at once where the database is known to be away."""
+        with self._autocommitting() as connection, connection.transaction():
+            yield connection
+
+    @contextlib.contextmanager
+    def _autocommitting(self) -> Iterator[Connection]:
+        """A connection on which each statement is for itself: begin and commit would be two more waits."""
         why = self.away
         if why is not None or self._pool is None:
             raise AwayError(why or self._why)
         try:
             with self._pool.connection(timeout=WAIT) as connection, self._deadlines.holding(connection, LONGEST):
                 yield connection
+                self._last_used[connection] = time.monotonic()
         except PoolTimeout as error:
             raise AwayError("every connection is busy") from error
 
     def ask(self, question: Callable[[Connection], T]) -> T:
         """The answer to a question that changes nothing."""
-        with self.connection() as connection:
+        with self._autocommitting() as connection:
             return question(connection)
 
     def writable(self) -> bool:
@@ -151,8 +182,9 @@ class Backend:
         if applied:
             self.log.info("migrated", versions=applied)
         self._pool = open_pool(
-            dsn, POOL, OPENING, reconnect=1.0, statement_timeout=STATEMENT_TIMEOUT, check=self._checked
-        )
+            dsn, POOL, OPENING, reconnect=1.0, statement_timeout=STATEMENT_TIMEOUT, check=self._checked,
+            autocommit=True,
+        )  # fmt: skip
 
     def _follow(self, dsn: str) -> None:
         listening = str(conninfo_to_dict(dsn).get("port", "")) != TRANSACTION_POOLER
@@ -210,6 +242,10 @@ class Backend:
             self._deadlines.cut(patience)
 
     def _checked(self, connection: Connection) -> None:
+        """Ask a connection whether it is alive, unless it answered just now and the server has said nothing since."""
+        answered = self._last_used.get(connection, -1e9)
+        if time.monotonic() - answered < TRUSTED and not _heard(connection):
+            return
         with self._deadlines.holding(connection, CHECK):
             Pool.check_connection(connection)
 
@@ -221,3 +257,10 @@ class Backend:
             follower.lost()
         setting = "DATABASE_URL is not set" in str(error)
         self._why = str(error) if setting else "it does not answer"
+
+
+def _heard(connection: Connection) -> bool:
+    """Whether there is something to read, as when the server ends an idle connection."""
+    ear = select.poll()
+    ear.register(connection.fileno(), select.POLLIN)
+    return bool(ear.poll(0))

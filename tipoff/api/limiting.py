@@ -6,7 +6,7 @@ import math
 import time
 
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
+from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
 
 from tipoff.api.problems import ProblemError
@@ -14,11 +14,64 @@ from tipoff.api.problems import ProblemError
 POLICY_SECONDS = 60
 
 
+class Windows(Storage):
+    """What is counted in windows, used by one thread (the event loop's).
+
+    The library's own storage starts a thread up to a hundred times a second that looks at every client.
+    """
+
+    STORAGE_SCHEME = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._windows: dict[str, tuple[int, float]] = {}
+        self._sweep_at = 0.0
+
+    @property
+    def base_exceptions(self) -> tuple[type[Exception], ...]:
+        """Nothing here fails."""
+        return ()
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        """Count; a window begins with the first after the one before it, and lasts `expiry` seconds."""
+        now = time.time()
+        if now > self._sweep_at:
+            self._windows = {key: window for key, window in self._windows.items() if window[1] > now}
+            self._sweep_at = now + POLICY_SECONDS
+        count, ends = self._windows.get(key, (0, 0.0))
+        if ends <= now:
+            count, ends = 0, now + expiry
+        self._windows[key] = (count + amount, ends)
+        return count + amount
+
+    def get(self, key: str) -> int:
+        """What was counted in the window that is open now."""
+        count, ends = self._windows.get(key, (0, 0.0))
+        return count if ends > time.time() else 0
+
+    def get_expiry(self, key: str) -> float:
+        """When the window ends, as Unix time."""
+        return self._windows.get(key, (0, time.time()))[1]
+
+    def check(self) -> bool:
+        """It always works."""
+        return True
+
+    def reset(self) -> int | None:
+        """Forget everything."""
+        self._windows.clear()
+        return None
+
+    def clear(self, key: str) -> None:
+        """Forget one."""
+        self._windows.pop(key, None)
+
+
 class Limiter:
     """Counts requests by kind ("read", "write", "failure") and client."""
 
     def __init__(self, reads: int, writes: int, failures: int) -> None:
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._limiter = FixedWindowRateLimiter(Windows())
         self._items = {
             "read": RateLimitItemPerMinute(reads),
             "write": RateLimitItemPerMinute(writes),

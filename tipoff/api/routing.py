@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Annotated, Any, Literal
 
@@ -64,6 +65,7 @@ class Route(APIRoute):
         scope = Scope(self.openapi_extra[SCOPE]) if self.openapi_extra and SCOPE in self.openapi_extra else None
         known = sorted(f.alias for f in get_flat_params(self.dependant) if isinstance(f.field_info, Query))
         writes = "POST" in (self.methods or ())
+        waits = inspect.iscoroutinefunction(self.endpoint)
 
         async def checked(request: Request) -> Response:
             if scope is not None:
@@ -75,7 +77,10 @@ class Route(APIRoute):
                 digest = hashlib.sha256(f"{request.method} {request.scope['path']}?{query}\n".encode())
                 digest.update(await request.body())
                 request.state.sha256 = digest.hexdigest()
-            return await handle(request)
+            if waits:
+                return await handle(request)
+            async with backend_of(request).place():
+                return await handle(request)
 
         return checked
 

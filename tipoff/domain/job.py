@@ -96,17 +96,18 @@ class Step:
     finished_at: dt.datetime | None
 
 
-JOB_COLUMNS = ", ".join(field.name for field in dataclasses.fields(Job))
-STEP_COLUMNS = ", ".join(field.name for field in dataclasses.fields(Step))
+JOB_NAMES = [field.name for field in dataclasses.fields(Job)]
+STEP_NAMES = [field.name for field in dataclasses.fields(Step)]
+JOB_COLUMNS, STEP_COLUMNS = ", ".join(JOB_NAMES), ", ".join(STEP_NAMES)
 
 
 def job_of(row: tuple[Any, ...]) -> Job:
     """A row of `JOB_COLUMNS` as a Job."""
-    values = dict(zip((field.name for field in dataclasses.fields(Job)), row, strict=True))
+    values = dict(zip(JOB_NAMES, row, strict=True))
     return Job(**{**values, "status": JobStatus(values["status"])})
 
 
 def step_of(row: tuple[Any, ...]) -> Step:
     """A row of `STEP_COLUMNS` as a Step."""
-    values = dict(zip((field.name for field in dataclasses.fields(Step)), row, strict=True))
+    values = dict(zip(STEP_NAMES, row, strict=True))
     return Step(**{**values, "status": JobStatus(values["status"])})

@@ -21,7 +21,7 @@ LOCK_TIMEOUT = "10s"
 def open_pool(
     dsn: str, max_size: int = 4, timeout: float = 20.0, *, reconnect: float = 300.0,
     statement_timeout: str = STATEMENT_TIMEOUT,
-    check: Callable[[Connection], None] = ConnectionPool.check_connection,
+    check: Callable[[Connection], None] = ConnectionPool.check_connection, autocommit: bool = False,
 ) -> Pool:  # fmt: skip
     """An open pool; raises StorageError, without the password, when nobody answers within `timeout` seconds.
 
@@ -36,7 +36,7 @@ def open_pool(
     pool: Pool = ConnectionPool(
         dsn, min_size=1, max_size=max_size, open=False, timeout=timeout, check=check,
         configure=functools.partial(configure, statement_timeout=statement_timeout), reconnect_timeout=reconnect,
-        kwargs=connection_kwargs("tipoff"),
+        kwargs={**connection_kwargs("tipoff"), "autocommit": autocommit},
     )  # fmt: skip
     try:
         pool.open(wait=True, timeout=timeout)

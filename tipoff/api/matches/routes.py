@@ -36,6 +36,7 @@ from tipoff.storage.pool import Connection
 IN_PLAY = dt.timedelta(minutes=45)
 BOOKED = (MatchStatus.SCHEDULED, MatchStatus.WITHDRAWN, MatchStatus.PLAYED)
 TOPICS = ("matches", "predictions", "models")
+NAMES = list(MatchRow.model_fields)
 routes = router("matches")
 
 Player = Annotated[
@@ -222,8 +223,7 @@ def known_match(connection: Connection, external_id: str) -> MatchRow:
 
 def match_row(row: browse.Row) -> MatchRow:
     """A row of PLAYED or BOOKED."""
-    names = list(MatchRow.model_fields)
-    return MatchRow.model_validate(dict(zip(names, row, strict=True)))
+    return MatchRow.model_validate(dict(zip(NAMES, row, strict=True)))
 
 
 def fixture_of(row: MatchRow) -> Fixture:
