@@ -13,7 +13,6 @@ from types import FrameType
 
 import uvicorn
 
-
 PATIENCE = 8
 """seconds that answers which have begun may still take"""
 
