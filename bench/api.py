@@ -24,8 +24,8 @@ import psycopg
 
 from bench.load import load
 from bench.postgres import fresh_postgres
-from tests.chaos.test_plans import FILL, PLAYERS, TEAMS
 from tests.jobs import ROOT
+from tests.large import fill
 from tests.web import WebProcess, free_port, make_key
 from tipoff.api.access import Scope
 from tipoff.storage.pool import open_pool
@@ -64,10 +64,8 @@ def api() -> dict[str, Any]:
 
 def _fill(dsn: str) -> Paths:
     """A database of some size; for each kind of question the addresses to ask."""
-    sizes = {"players": PLAYERS, "teams": TEAMS, "matches": MATCHES, "jobs": JOBS}
     with psycopg.connect(dsn) as connection:
-        for statement in filter(str.strip, FILL.split(";\n")):
-            psycopg.ClientCursor(connection).execute(statement.encode(), sizes)
+        fill(connection, MATCHES, JOBS)
         graded = connection.execute(
             "select external_id from match_predictions p where exists (select from matches m "
             "where m.external_id = p.external_id) and exists (select from ledger l where l.grades = p.ledger_seq)"

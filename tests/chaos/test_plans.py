@@ -14,6 +14,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.chaos.evidence import keep, size
+from tests.large import fill
 from tests.web import MASTER
 from tipoff.cli.web import serving
 from tipoff.forecast.model import Model
@@ -23,58 +24,8 @@ from tipoff.settings import Settings
 from tipoff.storage import models, transitions
 from tipoff.storage.models import StoredState
 
-PLAYERS, TEAMS = 2_000, 30
 SMALL = 5_000
 """rows up to which reading a whole table is what an index would cost too"""
-FILL = """
-insert into players select 'PLAYER ' || n, now(), now() from generate_series(0, %(players)s - 1) as n;
-insert into raw_payloads (source, dialect, resource, day, sha256, body, size, first_fetched_at, last_fetched_at,
-    ingested_at)
-  select 'x', 'h2h-2026', 'schedule', current_date - n, repeat(md5(n::text), 2), ''::bytea, 0, now(), now(), now()
-  from generate_series(1, 2000) as n;
-insert into matches (external_id, start_at, player_a, player_b, team_a, team_b, stream, status, score_a, score_b,
-    first_observed_at, last_observed_at)
-  select 'M' || n, now() - make_interval(mins => n), 'PLAYER ' || n %% %(players)s,
-    'PLAYER ' || (n * 7 + 1 + n / %(players)s) %% %(players)s, 'TEAM ' || n %% %(teams)s,
-    'TEAM ' || (n + 1 + n / 31) %% %(teams)s, 's', case when n %% 997 = 0 then 'void' else 'final' end,
-    50 + n %% 20, 70 + n %% 19, now(), now()
-  from generate_series(1, %(matches)s) as n
-  where n %% %(players)s <> (n * 7 + 1 + n / %(players)s) %% %(players)s;
-insert into match_arrivals (external_id, observed_at, payload_id, start_at, player_a, player_b, status)
-  select external_id, now(), 1, start_at, player_a, player_b, status from matches;
-insert into upcoming_matches (external_id, start_at, player_a, player_b, team_a, team_b, stream, status,
-    first_seen_at, last_seen_at, withdrawn_at, withdrawn_because)
-  select case when n <= 400 then 'U' || n else 'W' || n end,
-    now() + case when n <= 400 then make_interval(mins => 5 * n) else make_interval(mins => -n) end,
-    'PLAYER ' || n %% %(players)s, 'PLAYER ' || (n + 1) %% %(players)s, 'TEAM ' || n %% %(teams)s,
-    'TEAM ' || (n + 3) %% %(teams)s, 's',
-    case when n <= 400 then 'scheduled' when n %% 50 = 0 then 'withdrawn' else 'played' end, now(), now(),
-    case when n > 400 and n %% 50 = 0 then now() end, case when n > 400 and n %% 50 = 0 then 'vanished' end
-  from generate_series(1, %(matches)s / 5) as n;
-insert into player_stats select name, 500, 250, 1, 1, now(), now(), random() * 20 - 10, 1, now() from players;
-insert into player_ratings
-  select 'PLAYER ' || n %% %(players)s, now() - make_interval(mins => n), repeat('a', 64), n, 1, 1, 1
-  from generate_series(1, %(matches)s / 5) as n;
-insert into ledger (seq, prev, hash, content)
-  select n, repeat('0', 64), md5(n::text) || md5('x' || n), json_build_object('kind', case n when 1 then 'open' else
-    case n %% 2 when 0 then 'seal' else 'grade' end end, 'seq', n, 'at', '2026-01-01T00:00:00.000000Z', 'body',
-    json_build_object('external_id', 'M' || n / 2, 'horizon', 30, 'seal', n - 1, 'status', 'graded'))::text
-  from generate_series(1, %(matches)s / 5) as n;
-insert into match_predictions
-  select n, 'M' || n / 2, 30, now() - make_interval(mins => n / 2), now(), repeat('a', 64), 0.5, 0, 9, 108, 11
-  from generate_series(2, %(matches)s / 5, 2) as n;
-insert into job_queue (type, status, progress, result, rank, attempt, created_at, started_at, finished_at)
-  select case n %% 3 when 0 then 'cleanup' when 1 then 'quick_data_refresh' else 'model_review' end, 'completed', 100,
-    '{}', n, 1, now() - make_interval(secs => 60 * n), now() - make_interval(secs => 60 * n),
-    now() - make_interval(secs => 60 * n - 5)
-  from generate_series(1, %(jobs)s) as n;
-insert into job_queue (type, rank) select 'model_review', n from generate_series(1, 300) as n;
-insert into track_record select p, now(), 2, 2, '{record}' from unnest(array['day', 'week', 'month']) as p;
-insert into api_keys (name, scope, sha256, hint) select 'k', 'read', md5(n::text) || md5('y' || n), 'h'
-  from generate_series(1, 20000) as n;
-insert into idempotency_keys (principal, key, request_sha256, status, body, expires_at)
-  select 'p', n::text, repeat('a', 64), 200, '', now() + interval '1 day' from generate_series(1, 20000) as n;
-"""
 PATHS = {
     "/api/matches": ["", "?limit=200", "?player=PLAYER 7", "?team=TEAM 3", "?player=PLAYER 7&team=TEAM 7",
                      "?from={early}&to={late}", "?status=void", "?status=final&player=PLAYER 9", "?status=scheduled",
@@ -99,12 +50,9 @@ PATHS = {
 @pytest.fixture
 def filled(dsn: str) -> str:
     """The database with a million matches and a hundred thousand jobs (fewer in CI), and a model that forecasts."""
-    sizes = {"players": PLAYERS, "teams": TEAMS, "matches": size(60_000, 1_000_000), "jobs": size(20_000, 100_000)}
     files = Model(BUILT_IN, "2026-03-01T00:00:00+00:00", {}, {}, {}, state_after(BUILT_IN, [])).files()
     with psycopg.connect(dsn) as connection:
-        for statement in FILL.split(";\n"):
-            if statement.strip():
-                psycopg.ClientCursor(connection).execute(statement.encode(), sizes)
+        fill(connection, size(60_000, 1_000_000), size(20_000, 100_000))
         [(now,)] = connection.execute("select now()").fetchall()
         models.register(connection, files.sha256, files.document, now)
         models.rule(connection, files.sha256, True, "a test", {})
