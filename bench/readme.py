@@ -53,7 +53,8 @@ def figures(results: dict[str, Any]) -> str:
         parts += ["", _pipeline(results["pipeline"])]
     if "api" in results:
         parts += ["", *_api(results["api"])]
-    parts += ["", _chaos(json.loads(CHAOS.read_text()))]
+    chaos = json.loads(CHAOS.read_text())
+    parts += ["", _chaos(chaos), "", _api_chaos(chaos)]
     commits = ", ".join(f"`{commit[:12]}`" for commit in dict.fromkeys(results["commits"].values()))
     parts += ["", f"Measured at commit {commits}; everything is in `bench/results.json`."]
     return "\n".join(parts)
@@ -129,6 +130,19 @@ def _chaos(chaos: dict[str, Any]) -> str:
         f"{outages['acknowledged']} acknowledged jobs lost, no worker started again. {ticks['workers']} workers, "
         f"{ticks['killed']} of them killed, {ticks['ticks']} ticks of a one-second schedule: {ticks['enqueued']} "
         f"enqueued once, {ticks['skipped']} skipped and {ticks['missed']} missed, each accounted for."
+    )
+
+
+def _api_chaos(chaos: dict[str, Any]) -> str:
+    fuzz, live, plans = chaos["fuzz"], chaos["live"], chaos["plans"]
+    endpoint, took = max(plans["slowest_ms"].items(), key=lambda one: one[1])
+    return (
+        f"The API in `make chaos`: {fuzz['requests']:,} requests by schemathesis to {fuzz['operations']} operations, at "
+        f"least {fuzz['fewest_successes']} successes of each, no 5xx, nothing that the OpenAPI document does not say. "
+        f"{live['streams']:,} WebSockets on {live['processes']} processes, {live['changes']} changes of a job: "
+        f"{live['within_a_second']:.2%} seen within a second (p50 {live['seconds_p50']:.2f} s, p99 "
+        f"{live['seconds_p99']:.2f} s), no older revision after a newer one. {plans['matches']:,} matches and "
+        f"{plans['jobs']:,} jobs: no question reads a table whole; the slowest takes {took:.0f} ms (`{endpoint}`)."
     )
 
 
