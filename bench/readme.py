@@ -137,8 +137,8 @@ def _api_chaos(chaos: dict[str, Any]) -> str:
     fuzz, live, plans = chaos["fuzz"], chaos["live"], chaos["plans"]
     endpoint, took = max(plans["slowest_ms"].items(), key=lambda one: one[1])
     return (
-        f"The API in `make chaos`: {fuzz['requests']:,} requests by schemathesis to {fuzz['operations']} operations, at "
-        f"least {fuzz['fewest_successes']} successes of each, no 5xx, nothing that the OpenAPI document does not say. "
+        f"The API in `make chaos`: {fuzz['requests']:,} requests by schemathesis to {fuzz['operations']} operations, "
+        f"at least {fuzz['fewest_successes']} successes of each, no 5xx, nothing that its document does not say. "
         f"{live['streams']:,} WebSockets on {live['processes']} processes, {live['changes']} changes of a job: "
         f"{live['within_a_second']:.2%} seen within a second (p50 {live['seconds_p50']:.2f} s, p99 "
         f"{live['seconds_p99']:.2f} s), no older revision after a newer one. {plans['matches']:,} matches and "

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import concurrent.futures
+import asyncio
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from tests.jobs import eventually
 from tests.web import MASTER, WebProcess, make_key, rows
@@ -178,12 +180,23 @@ def test_a_forwarded_address_is_not_believed_unless_configured(shared_dsn: str, 
         assert strict.stop() == 0
 
 
+def at_once(web: WebProcess, path: str, count: int, headers: dict[str, str]) -> list[httpx.Response]:
+    """So many POSTs, each on a connection of its own, all under way together."""
+
+    async def all_of_them() -> list[httpx.Response]:
+        limits = httpx.Limits(max_connections=count)
+        async with httpx.AsyncClient(
+            base_url=web.url, headers={"X-API-Key": MASTER, **headers}, limits=limits, timeout=60.0, trust_env=False
+        ) as client:
+            return await asyncio.gather(*(client.post(path) for _ in range(count)))
+
+    return asyncio.run(all_of_them())
+
+
 def test_a_thousand_requests_with_one_idempotency_key_are_one_job(web: WebProcess, pool: Pool) -> None:
     """A client that tries again after a time-out and starts a second job."""
     headers = {"Idempotency-Key": "only-once"}
-    with web.client(MASTER) as client, concurrent.futures.ThreadPoolExecutor(32) as threads:
-        asked = [threads.submit(client.post, "/api/ml/train", headers=headers) for _ in range(1000)]
-        answers = [one.result() for one in asked]
+    answers = at_once(web, "/api/ml/train", 1000, headers)
     assert {a.status_code for a in answers} == {202}
     assert len({a.content for a in answers}) == 1
     assert sum("idempotency-replayed" not in a.headers for a in answers) == 1
@@ -196,8 +209,7 @@ def test_a_thousand_requests_with_one_idempotency_key_are_one_job(web: WebProces
 
 def test_two_hundred_pipelines_at_once_are_one(web: WebProcess, pool: Pool) -> None:
     """Two that both see no other."""
-    with web.client(MASTER) as client, concurrent.futures.ThreadPoolExecutor(32) as threads:
-        answers = [a.result() for a in [threads.submit(client.post, "/api/run-pipeline") for _ in range(200)]]
+    answers = at_once(web, "/api/run-pipeline", 200, {})
     assert sorted(a.status_code for a in answers) == [202] + [409] * 199
     assert len({a.headers["location"] for a in answers}) == 1
     assert len(rows(pool, "select 1 from job_queue")) == 1
