@@ -31,6 +31,7 @@ from tipoff.api.players.routes import routes as players
 from tipoff.api.predictions.routes import routes as predictions
 from tipoff.api.record.routes import routes as record
 from tipoff.api.system.routes import routes as system
+from tipoff.api.watcher import Watcher
 from tipoff.settings import Settings
 
 DESCRIPTION = """Forecasts for NBA 2K eSports matches: calibrated, sealed before the start, graded in public.
@@ -49,7 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
     log_as_json()
     backend = Backend(settings)
     hub = Hub(backend)
-    backend.followers.append(hub)
+    watcher = Watcher(backend, hub)
 
     def told_to_stop() -> None:
         backend.stopping.set()
@@ -61,11 +62,13 @@ def create_app(settings: Settings) -> FastAPI:
             backend.log.warning("CORS_ORIGINS lets every page read the API", credentials=False)
         hub.start()
         backend.start()
-        restore = stopping.on_terminate(told_to_stop)
+        watcher.start()
+        restore = stopping.when_asked_to_stop(told_to_stop)
         try:
             yield
         finally:
             restore()
+            watcher.stop()
             hub.stop()
             backend.stop()
 

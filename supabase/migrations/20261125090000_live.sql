@@ -141,6 +141,9 @@ create function public.ledger_grew() returns trigger language plpgsql set search
 begin
   perform public.tell('predictions', array(
     select distinct external_id from new_rows where external_id is not null limit 101));
+  if exists (select 1 from new_rows where external_id is null) then
+    perform pg_notify('tipoff_live', '{"topic": "predictions", "ids": []}');
+  end if;
   return null;
 end $$;
 create trigger ledger_grew after insert on public.ledger referencing new table as new_rows

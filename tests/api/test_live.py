@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import datetime as dt
 import json
+import signal
 import socket
 import time
 import uuid
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from tests.integration.test_live import activate, bring
+from tests.jobs import eventually
 from tests.pooler import pooled
 from tests.sealing import body, waiting
-from tests.streams import events, websocket
+from tests.streams import PATIENCE, events, websocket
 from tests.web import MASTER, WebProcess, make_key, rows
 from tests.wire import fixture, payload, row
 from tipoff.api.access import Scope
+from tipoff.api.backend import Backend
+from tipoff.api.live.client import Client
+from tipoff.api.live.hub import Hub, _Message
 from tipoff.pipeline.state import bring_up_to_date
+from tipoff.settings import Settings
 from tipoff.storage import ledger
-from tipoff.storage.pool import Pool
+from tipoff.storage.pool import Pool, open_pool
 from tipoff.storage.transitions import CLAIM, COMPLETE
 
 MINUTE = dt.timedelta(minutes=1)
@@ -219,6 +227,110 @@ def test_who_may_follow(shared_dsn: str, pool: Pool, folder: Path) -> None:
         assert web.stop() == 0
 
 
+def test_a_revoked_key_ends_all_its_streams(shared_dsn: str, pool: Pool, folder: Path) -> None:
+    """Streams that outlive their key because so many ask at once; an address that is locked out by its own streams."""
+    web = WebProcess(shared_dsn, folder, TIPOFF_OPEN_READS="false", TIPOFF_FAILURES_A_MINUTE="", TIPOFF_STREAMS="50")
+    (key, key_id), (other, _) = make_key(pool, Scope.READ), make_key(pool, Scope.READ)
+    try:
+        with contextlib.ExitStack() as open_ones:
+            bearer = {"additional_headers": {"Authorization": f"Bearer {key}"}}
+            streams = [open_ones.enter_context(websocket(web, "jobs", **bearer))[0] for _ in range(50)]
+            for stream in streams:
+                stream.next()
+            web.request("DELETE", f"/api/keys/{key_id}", MASTER).raise_for_status()
+            revoked = time.monotonic()
+            for stream in streams:
+                with pytest.raises(ConnectionClosed, match="1008"):
+                    stream.next()
+            assert time.monotonic() - revoked < 2.0
+        assert web.get("/api/jobs", other).status_code == 200
+    finally:
+        assert web.stop() == 0
+
+
+def test_one_client_may_not_have_it_all(shared_dsn: str, folder: Path) -> None:
+    """Streams that are counted after they are open; a client that sends messages without an end."""
+    web = WebProcess(shared_dsn, folder, TIPOFF_STREAMS="5", TIPOFF_READS_A_MINUTE="60")
+    try:
+        with contextlib.ExitStack() as open_ones:
+            http = open_ones.enter_context(httpx.Client(base_url=web.url, timeout=PATIENCE, trust_env=False))
+            threads = open_ones.enter_context(concurrent.futures.ThreadPoolExecutor(20))
+            asked = [threads.submit(open_ones.enter_context, http.stream("GET", "/api/events")) for _ in range(20)]
+            assert sorted(one.result().status_code for one in asked) == [200] * 5 + [429] * 15
+        eventually(lambda: web.log.read_text().count('"path": "/api/events", "status": 200') == 5, "streams to end")
+        with websocket(web, "jobs") as (stream, connection):
+            for _ in range(60):
+                connection.send(json.dumps({"subscribe": ["jobs"]}))
+            with pytest.raises(ConnectionClosed, match="1013"):
+                list(iter(stream.next, None))
+    finally:
+        assert web.stop() == 0
+
+
+def test_what_cannot_be_read_harms_nobody_else(web: WebProcess, pool: Pool) -> None:
+    """A notification of a later release, or a filter's state of an earlier one, that ends live updates for all."""
+    activate(pool)
+    bring_up_to_date(pool, rows(pool, "select clock_timestamp()")[0][0])
+    with websocket(web) as (stream, _):
+        assert len({stream.next()["topic"] for _ in range(3)}) == 3
+        for payload_ in ("", "[]", '{"topic": 1}', '{"topic": "jobs", "ids": 3}', '{"topic": "later", "ids": ["x"]}'):
+            with pool.connection() as connection:
+                connection.execute("select pg_notify('tipoff_live', %s)", (payload_,))
+        stream.row("jobs", started(web))
+        with pool.connection() as connection:
+            before = connection.execute("select state from filter_states").fetchall()
+            connection.execute("update filter_states set state = 'no state', revision = revision + 1")
+        stream.until(lambda m: m.get("topic") == "predictions" and m["type"] == "snapshot")
+        stream.row("jobs", started(web, "/api/data/quick-refresh"))
+        with pool.connection() as connection:
+            connection.execute("update filter_states set state = %s, revision = revision + 1", before[0])
+    assert not any(message["type"] == "lost" for message in stream.kept)
+    assert web.get("/api/health").json()["status"] == "ok"
+
+
+def test_a_row_that_changes_while_its_topic_is_read_anew(web: WebProcess, pool: Pool) -> None:
+    """A grade of a match that is over, in the moment in which the filter learns from it."""
+    with pool.connection() as connection:
+        start = rows(pool, "select clock_timestamp() - interval '3 hours'")[0][0]
+        waiting(connection, [start], "OVER")
+    with websocket(web, "predictions") as (stream, _):
+        assert "OVER0" not in {row["id"] for row in stream.next()["rows"]}
+        with pool.connection() as connection:
+            connection.execute("select pg_notify('tipoff_live', '{\"topic\": \"predictions\"}')")
+            connection.execute("select tell('predictions', array['OVER0'])")
+        stream.until(lambda m: m["type"] == "snapshot")
+        assert stream.row("predictions", "OVER0")["row"]["status"] == "scheduled"
+
+
+def test_slow_reads_hold_no_stream_up(web: WebProcess, pool: Pool) -> None:
+    """Three requests that wait for a lock, and all streams that say that the database is away."""
+    with websocket(web, "jobs") as (stream, _), concurrent.futures.ThreadPoolExecutor(3) as threads:
+        stream.next()
+        with pool.connection() as connection:
+            connection.execute("lock table matches in access exclusive mode")
+            slow = [threads.submit(httpx.get, f"{web.url}/api/matches?limit={n}", timeout=30) for n in (7, 8, 9)]
+            waits = "select count(*) from pg_locks where relation = 'matches'::regclass and not granted"
+            eventually(lambda: rows(pool, waits)[0][0] == 3, "three reads that wait", 5.0)
+            connection.execute("insert into job_queue (type, rank, message) values ('cleanup', 1, 'quick')")
+            connection.execute("select 1")
+        begun = time.monotonic()
+        stream.until(lambda m: m["type"] == "changes" and m["rows"][0]["row"]["message"] == "quick")
+        assert time.monotonic() - begun < 1.0
+        assert {one.result().status_code for one in slow} == {200}
+    assert [message["type"] for message in stream.kept] == ["snapshot", "changes"]
+
+
+def test_strange_origins_and_addresses(web: WebProcess) -> None:
+    """A header that is no address, and a 500 for it."""
+    for path, origin, status in (("ws", "http://[", 403), ("ws", "null", 403), ("other", None, 404), ("", None, 404)):
+        with (
+            pytest.raises(InvalidStatus) as refused,
+            connect(f"ws://127.0.0.1:{web.port}/api/{path}", proxy=None, origin=origin),  # type: ignore[arg-type]
+        ):
+            pass
+        assert json.loads(refused.value.response.body or b"")["status"] == status
+
+
 def test_the_database_connection_is_lost(web: WebProcess, pool: Pool) -> None:
     """Figures that look live and are not; a change that happened meanwhile and is never told."""
     job = started(web)
@@ -240,11 +352,9 @@ def test_the_database_connection_is_lost(web: WebProcess, pool: Pool) -> None:
             one.row("jobs", job, lambda row: row["status"] == "cancelled")
 
 
-def test_where_nothing_can_be_listened_to_changes_are_looked_for(
-    server: object, application_dsn: str, folder: Path
-) -> None:
+def test_where_nothing_can_be_listened_to_changes_are_looked_for(application_dsn: str, folder: Path) -> None:
     """A transaction pooler, through which no notification comes."""
-    with pooled(application_dsn) as address:
+    with pooled(application_dsn) as address, contextlib.closing(open_pool(application_dsn)) as pool:
         web = WebProcess(address, folder, TIPOFF_OWNER_DATABASE_URL=application_dsn.replace("tipoff_app", "postgres"))
         try:
             with websocket(web, "jobs,matches") as (stream, _):
@@ -256,6 +366,21 @@ def test_where_nothing_can_be_listened_to_changes_are_looked_for(
                 assert second["revision"] > first["revision"]
                 web.request("DELETE", "/api/jobs/cleanup?days=0", MASTER)
                 assert stream.until(lambda message: message.get("gone"))["gone"] == [job]
+                now = rows(pool, "select clock_timestamp()")[0][0]
+                with pool.connection() as connection:
+                    waiting(connection, [now + MINUTE], "P")
+                first = stream.row("matches", "P0")
+                for past in (2, 3):
+                    with pool.connection() as connection:
+                        connection.execute(
+                            "update upcoming_matches set start_at = %s where external_id = 'P0'",
+                            (now - past * 60 * MINUTE,),
+                        )
+                    moved = stream.row("matches", "P0")
+                    assert moved["revision"] == first["revision"] + past - 1
+                eventually(
+                    lambda: web.get("/api/matches?status=scheduled").json()["items"], "what streams were told", 1.5
+                )
         finally:
             assert web.stop() == 0
 
@@ -313,3 +438,32 @@ def test_sigterm_with_a_stream_that_nobody_reads(shared_dsn: str, pool: Pool, fo
         begun = time.monotonic()
         assert web.stop() == 0
         assert time.monotonic() - begun < 4.0
+
+
+def test_ctrl_c_with_an_open_stream(shared_dsn: str, folder: Path) -> None:
+    """A terminal that has to be closed."""
+    web = WebProcess(shared_dsn, folder)
+    with events(web, "jobs") as stream:
+        stream.next()
+        web.process.send_signal(signal.SIGINT)
+        web.process.wait(5)
+        assert stream.until(lambda m: m["type"] == "stopping")
+    web.stop()
+
+
+def test_the_first_that_a_client_gets_was_read_after_it_joined() -> None:
+    """A client that is shown what was read for another one before it came, and never told what changed since."""
+    hub, client = Hub(Backend(Settings())), Client("somebody")
+    hub.admit(client)
+    hub.join(client, ["jobs"])
+    number = client.topics["jobs"]
+    for text, until in (("too old", number - 1), ("the first", number), ("the first again", number)):
+        hub._deliver(_Message("jobs", text, until))
+    hub._deliver(_Message("jobs", "changes"))
+    hub._deliver(_Message("jobs", "afresh", number, everybody=True))
+    hub.stop()
+    assert [client._waiting.get_nowait() for _ in range(client._waiting.qsize())] == [
+        "the first",
+        "changes",
+        "afresh",
+    ]

@@ -18,6 +18,7 @@ def test_a_window_ends_and_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None
     """A client that is refused for ever, or one that is remembered for ever."""
     now = 1_000.0
     monkeypatch.setattr(limiting.time, "time", lambda: now)
+    monkeypatch.setattr(limiting.time, "monotonic", lambda: now)
     windows, limiter = Windows(), Limiter(2, 1, 1)
     assert [windows.incr("a", 60), windows.incr("a", 60), windows.incr("b", 60)] == [1, 2, 1]
     assert [limiter.count("read", "c")["RateLimit-Remaining"] for _ in range(2)] == ["1", "0"]

@@ -8,13 +8,15 @@ import os
 import re
 import uuid
 
+import psycopg
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
 from tipoff.api import problems
 from tipoff.api.access import Principal, given_key, refused
 from tipoff.api.backend import Backend
-from tipoff.api.problems import ProblemError
+from tipoff.api.problems import AwayError, ProblemError
+from tipoff.errors import StorageError
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 LOOPBACK = "127.0.0.1"
@@ -52,10 +54,21 @@ class Admission:
         return network(host)
 
     async def admit(self, scope: Scope, headers: Headers) -> Principal:
-        """Whose request it is, also put into its scope, with what asks again (for streams)."""
-        scope["identify"] = functools.partial(self.principal, scope, headers)
+        """Whose request it is, also put into its scope, with what asks later whether the key still counts."""
         principal = scope["principal"] = await self.principal(scope, headers)
+        scope["still_known"] = functools.partial(self._still_known, headers)
         return principal
+
+    async def _still_known(self, headers: Headers) -> bool:
+        """Whether the key counts as far as can be told; asking again is no attempt to guess one."""
+        key = given_key(headers) or ""
+        known, principal = self.backend.keys.remembered(key)
+        if known:
+            return principal is not None
+        try:
+            return await run_in_threadpool(self.backend.keys.look_up, key) is not None
+        except (AwayError, StorageError, psycopg.Error):
+            return True
 
     async def principal(self, scope: Scope, headers: Headers) -> Principal:
         """Whose key it is, or the address where none is sent; raises ProblemError (401, 429, 503)."""

@@ -9,11 +9,10 @@ import threading
 import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import psycopg
 import structlog
-from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import PoolTimeout
 
 from tipoff.api.access import Keys
@@ -22,15 +21,13 @@ from tipoff.api.deadlines import Deadlines
 from tipoff.api.limiting import Limiter
 from tipoff.api.newest import NewestState
 from tipoff.api.problems import AwayError
-from tipoff.errors import TipoffError
 from tipoff.jobs.service import JobService
 from tipoff.jobs.types import job_types
 from tipoff.settings import Settings
-from tipoff.storage import keys, live
-from tipoff.storage.database import addresses
+from tipoff.storage import keys
 from tipoff.storage.keys import StoredKey
 from tipoff.storage.migrations import migrate
-from tipoff.storage.pool import Connection, Pool, connection_kwargs, open_pool
+from tipoff.storage.pool import Connection, Pool, open_pool
 from tipoff.storage.transitions import WAIT_BRIEFLY
 
 T = TypeVar("T")
@@ -43,7 +40,6 @@ PATIENCE = 10.0
 WAIT = 2.5
 """seconds a request with a place waits for a connection"""
 OPENING = 5.0
-LOOK = 1.0
 CUT_EVERY = 0.25
 CHECK = 1.0
 """seconds in which an idle connection must answer before it is used"""
@@ -53,30 +49,13 @@ LAST = 1.5
 """seconds that a question may still take once this process stops"""
 FROZEN = 3.0
 """seconds without an answer after which the database counts as away"""
-TRANSACTION_POOLER = "6543"
 STATEMENT_TIMEOUT = "10s"
 LONGEST = 12.0
 """seconds after which a request's connection is shut down from this side"""
 
 
-class Followers(Protocol):
-    """Who wants to know what happens to the database (`tipoff.api.live.hub.Hub`)."""
-
-    def changed(self, change: live.Change) -> None:
-        """Rows have changed."""
-
-    def look(self) -> None:
-        """Rows may have changed: nothing tells of it here."""
-
-    def lost(self) -> None:
-        """The database is away."""
-
-    def found(self) -> None:
-        """It is back, and changes may have been missed."""
-
-
 class Backend:
-    """One for a process; `start` begins to look for the database and does not wait for it."""
+    """One for a process; `tipoff.api.watcher` opens it and says whether the database answers."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -87,28 +66,24 @@ class Backend:
         master = settings.operator_key.get_secret_value() if settings.operator_key else None
         self.keys = Keys(self._stored_key, master)
         self.limiter = Limiter(settings.reads_a_minute, settings.writes_a_minute, settings.failures_a_minute)
-        self.followers: list[Followers] = []
         self._pool: Pool | None = None
         self._places = asyncio.Semaphore(PLACES)
         self.stopping = threading.Event()
         self._stop = threading.Event()
         self._answered = -1e9
         self._why = "it is being looked for"
-        self._deadlines = Deadlines()
+        self.deadlines = Deadlines()
         self._last_used: weakref.WeakKeyDictionary[Connection, float] = weakref.WeakKeyDictionary()
         self._cutter = threading.Thread(target=self._cut, name="deadlines", daemon=True)
-        self._watcher = threading.Thread(target=self._watch, name="database", daemon=True)
 
     def start(self) -> None:
-        """Look for the database from now on."""
-        self._watcher.start()
+        """Keep deadlines from now on."""
         self._cutter.start()
 
     def stop(self) -> None:
         """Let go of the database."""
         self._stop.set()
-        self._deadlines.cut(0.0)
-        self._watcher.join(timeout=LOOK)
+        self.deadlines.cut(0.0)
         if self._pool is not None:
             self._pool.close(timeout=1.0)
 
@@ -145,7 +120,7 @@ class Backend:
         if why is not None or self._pool is None:
             raise AwayError(why or self._why)
         try:
-            with self._pool.connection(timeout=WAIT) as connection, self._deadlines.holding(connection, LONGEST):
+            with self._pool.connection(timeout=WAIT) as connection, self.deadlines.holding(connection, LONGEST):
                 yield connection
                 self._last_used[connection] = time.monotonic()
         except PoolTimeout as error:
@@ -163,18 +138,8 @@ class Backend:
     def _stored_key(self, sha256: str) -> StoredKey | None:
         return self.ask(lambda connection: keys.usable(connection, sha256))
 
-    def _watch(self) -> None:
-        """Find the database, bring it to the schema, and then ask every second whether it still answers."""
-        while not self._stop.is_set():
-            try:
-                dsn, owner = addresses(self.settings)
-                self._open(dsn, owner)
-                self._follow(dsn)
-            except (TipoffError, psycopg.Error, OSError) as error:
-                self._lost(error)
-                self._stop.wait(LOOK)
-
-    def _open(self, dsn: str, owner: str) -> None:
+    def open(self, dsn: str, owner: str) -> None:
+        """Bring the database to the schema and open the pool, where that has not been done."""
         if self._pool is not None:
             return
         with contextlib.closing(open_pool(owner, max_size=1, timeout=OPENING)) as owners:
@@ -186,45 +151,11 @@ class Backend:
             autocommit=True,
         )  # fmt: skip
 
-    def _follow(self, dsn: str) -> None:
-        listening = str(conninfo_to_dict(dsn).get("port", "")) != TRANSACTION_POOLER
-        kwargs = {**connection_kwargs("tipoff web"), "connect_timeout": 2, "autocommit": True}
-        with psycopg.connect(dsn, **kwargs) as connection:
-            if listening:
-                connection.execute(f"listen {live.CHANNEL}".encode())
-            self.cache.forget()
-            self._why = "it does not answer"
-            self._asked(connection)
-            for follower in self.followers:
-                follower.found()
-            while not self._stop.is_set():
-                if listening:
-                    self._hear(connection)
-                else:
-                    self._stop.wait(LOOK)
-                    for follower in self.followers:
-                        follower.look()
-                self._asked(connection)
+    def answered(self) -> None:
+        """It answers now."""
+        self._answered, self._why = time.monotonic(), "it does not answer"
 
-    def _asked(self, connection: Connection) -> None:
-        """It answers, or an error is raised."""
-        with self._deadlines.holding(connection, FROZEN):
-            connection.execute("select 1")
-        self._answered = time.monotonic()
-        with self._deadlines.holding(connection, FROZEN):
-            self._note_used(connection)
-
-    def _hear(self, connection: Connection) -> None:
-        """Pass on what is told until the next look."""
-        end = time.monotonic() + LOOK
-        while not self._stop.is_set() and (left := end - time.monotonic()) > 0:
-            for told in connection.notifies(timeout=left, stop_after=1):
-                change = live.read(told.payload)
-                self.cache.changed(change.topic)
-                for follower in self.followers:
-                    follower.changed(change)
-
-    def _note_used(self, connection: Connection) -> None:
+    def note_used(self, connection: Connection) -> None:
         """Keep when keys were used; where somebody holds their rows, the next look does it."""
         used = self.keys.take_used()
         try:
@@ -239,22 +170,21 @@ class Backend:
         """Let nobody wait beyond the deadline; nor so long while the database is away or this process stops."""
         while not self._stop.wait(CUT_EVERY):
             patience = LAST if self.stopping.is_set() else FROZEN if self.away is not None else None
-            self._deadlines.cut(patience)
+            self.deadlines.cut(patience)
 
     def _checked(self, connection: Connection) -> None:
         """Ask a connection whether it is alive, unless it answered just now and the server has said nothing since."""
         answered = self._last_used.get(connection, -1e9)
         if time.monotonic() - answered < TRUSTED and not _heard(connection):
             return
-        with self._deadlines.holding(connection, CHECK):
+        with self.deadlines.holding(connection, CHECK):
             Pool.check_connection(connection)
 
-    def _lost(self, error: Exception) -> None:
+    def lost(self, error: Exception) -> None:
+        """It does not answer any more, or has not yet."""
         if self._answered > 0 or "being looked for" in self._why:
             self.log.warning("database away", error=type(error).__name__)
         self._answered = -1.0
-        for follower in self.followers:
-            follower.lost()
         setting = "DATABASE_URL is not set" in str(error)
         self._why = str(error) if setting else "it does not answer"
 

@@ -12,7 +12,9 @@ from tipoff.forecast.distribution import ScoreDistribution
 from tipoff.forecast.known import KnownState
 from tipoff.forecast.normal import ndtri
 from tipoff.forecast.odds import american, fractional
+from tipoff.storage import browse
 from tipoff.storage.browse import Row
+from tipoff.storage.pool import Connection
 
 HALF_80 = ndtri(0.9)
 DIGITS = 6
@@ -61,7 +63,15 @@ def said(d: ScoreDistribution, known: tuple[int, int], form: OddsFormat) -> Fore
     )  # fmt: skip
 
 
-def seal(row: Row) -> Seal:
+def seals(connection: Connection, external_ids: Sequence[str]) -> dict[str, list[Seal]]:
+    """Sealed forecasts with their newest grades by match, in the order they were sealed; [] where there are none."""
+    found: dict[str, list[Seal]] = {external_id: [] for external_id in external_ids}
+    for row in browse.seals(connection, list(external_ids)):
+        found[row[0]].append(_seal(row))
+    return found
+
+
+def _seal(row: Row) -> Seal:
     """A row of `browse.seals`."""
     _, seq, digest, horizon, start, sealed_at, model, p_a, mm, ms, tm, ts, grade_seq, body = row
     grade = None if body is None else Grade(row=grade_seq, status=body["status"], scores=body.get("scores"))

@@ -34,7 +34,7 @@ class Windows(Storage):
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         """Count; a window begins with the first after the one before it, and lasts `expiry` seconds."""
-        now = time.time()
+        now = time.monotonic()
         if now > self._sweep_at:
             self._windows = {key: window for key, window in self._windows.items() if window[1] > now}
             self._sweep_at = now + POLICY_SECONDS
@@ -47,11 +47,12 @@ class Windows(Storage):
     def get(self, key: str) -> int:
         """What was counted in the window that is open now."""
         count, ends = self._windows.get(key, (0, 0.0))
-        return count if ends > time.time() else 0
+        return count if ends > time.monotonic() else 0
 
     def get_expiry(self, key: str) -> float:
         """When the window ends, as Unix time."""
-        return self._windows.get(key, (0, time.time()))[1]
+        now = time.monotonic()
+        return time.time() + self._windows.get(key, (0, now))[1] - now
 
     def check(self) -> bool:
         """It always works."""

@@ -1,4 +1,4 @@
-"""SIGTERM: open streams are told to end, and the process exits with 0.
+"""SIGTERM and SIGINT: open streams are told to end; after SIGTERM the process exits with 0.
 
 The server (uvicorn) would wait for ever for an open stream or a client that does not read, and raises the signal
 again once it has stopped, so that a clean stop looks like a killed process.
@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -17,28 +18,31 @@ PATIENCE = 8
 """seconds that answers which have begun may still take"""
 
 
-def on_terminate(told: Callable[[], None]) -> Callable[[], None]:
-    """Call `told` when the process is asked to end; returns what takes the handler away again.
+def when_asked_to_stop(told: Callable[[], None]) -> Callable[[], None]:
+    """Call `told` on SIGTERM and SIGINT before the server ends; returns what takes the handlers away again.
 
     Nothing is done where the server does not run in the main thread: who runs it stops it.
     """
-    before = signal.getsignal(signal.SIGTERM)
     if threading.current_thread() is not threading.main_thread():
         return lambda: None
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in numbers}
 
     def handle(number: int, frame: FrameType | None) -> None:
         told()
-        server = getattr(before, "__self__", None)
-        if isinstance(server, uvicorn.Server):
-            if server.config.timeout_graceful_shutdown is None:
-                server.config.timeout_graceful_shutdown = PATIENCE
+        server = getattr(before[number], "__self__", None)
+        if isinstance(server, uvicorn.Server) and server.config.timeout_graceful_shutdown is None:
+            server.config.timeout_graceful_shutdown = PATIENCE
+        if isinstance(server, uvicorn.Server) and number == signal.SIGTERM:
             server.should_exit = True
-        elif callable(before):
-            before(number, frame)
+        elif callable(before[number]):
+            before[number](number, frame)
 
-    signal.signal(signal.SIGTERM, handle)
+    for number in numbers:
+        signal.signal(number, handle)
 
     def restore() -> None:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     return restore

@@ -14,6 +14,8 @@ from tipoff.ledger.record import PERIODS, Record, make_record, make_records, rea
 from tipoff.storage import ledger, matches, models, quotes, track_record
 from tipoff.storage.pool import Pool
 
+OLDEST = dt.timedelta(hours=1)
+"""after which the record is worked out anew though nothing is new: posted prices and horizons may be"""
 LISTED = 100
 """entries of a list in the record that is kept"""
 
@@ -33,7 +35,7 @@ def refresh_record(pool: Pool, horizons: Sequence[int], now: dt.datetime) -> int
     with pool.connection() as connection, connection.transaction():
         connection.execute("set transaction isolation level repeatable read")
         basis = track_record.basis(connection)
-        if not basis.ledger_seq or basis == track_record.kept_basis(connection):
+        if not basis.ledger_seq or basis == track_record.kept_basis(connection, OLDEST):
             return None
         read = read_ledger(ledger.rows(connection))
         results = [m for m in matches.results(connection) if m.start <= now]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import json
 import uuid
 from collections.abc import Sequence
+
+from pydantic import TypeAdapter
 
 from tipoff.domain.job import JOB_COLUMNS, Job, job_of
 from tipoff.storage.browse import BOOKED, PLAYED, Row
@@ -23,18 +24,22 @@ class Change:
     """What a notification says; `ids` is None where so many changed that the topic is to be read anew."""
 
     topic: str
-    ids: tuple[str, ...] | None
+    ids: tuple[str, ...] | None = None
+
+
+_CHANGE = TypeAdapter(Change)
 
 
 def read(payload: str) -> Change:
-    """A payload of CHANNEL."""
-    told = json.loads(payload)
-    return Change(told["topic"], tuple(told["ids"]) if "ids" in told else None)
+    """A payload of CHANNEL; raises ValueError where it is none."""
+    return _CHANGE.validate_json(payload)
 
 
 def one_moment(connection: Connection) -> None:
-    """Whatever this transaction reads is of one moment."""
-    connection.execute("set transaction isolation level repeatable read, read only")
+    """Whatever this transaction reads is of one moment, and no question of it takes long."""
+    connection.execute(
+        "set transaction isolation level repeatable read, read only; set local statement_timeout = '2s'"
+    )
 
 
 def newest_jobs(connection: Connection) -> list[uuid.UUID]:

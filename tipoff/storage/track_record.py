@@ -28,10 +28,12 @@ def basis(connection: Connection) -> Basis:
     return Basis(int(row[0]), int(row[1]))
 
 
-def kept_basis(connection: Connection) -> Basis | None:
-    """Of what is kept; None where nothing is."""
+def kept_basis(connection: Connection, most: dt.timedelta) -> Basis | None:
+    """Of what is kept; None where nothing is, or it was worked out longer ago than `most`."""
     row = connection.execute(
-        "select ledger_seq, last_arrival_id from track_record order by ledger_seq, last_arrival_id limit 1"
+        "select ledger_seq, last_arrival_id from track_record where made_at > clock_timestamp() - %s "
+        "order by ledger_seq, last_arrival_id limit 1",
+        (most,),
     ).fetchone()
     return None if row is None else Basis(int(row[0]), int(row[1]))
 

@@ -22,7 +22,8 @@ class Client:
 
     def __init__(self, principal: str) -> None:
         self.principal = principal
-        self.topics: set[str] = set()
+        self.topics: dict[str, int] = {}
+        """what it follows, and the number by which it joined"""
         self.ready: set[str] = set()
         """topics of which it has had the whole"""
         self.too_slow = False

@@ -12,6 +12,7 @@ from tipoff.api.access import refused
 from tipoff.api.admission import Admission, request_id
 from tipoff.api.problems import ProblemError
 
+PATH = "/api/ws"
 PROTOCOL = "tipoff"
 KEY = "key."
 """browsers cannot send headers: they offer the protocols tipoff and key.<key>"""
@@ -35,7 +36,11 @@ class Handshake:
             await self._admit()
             await self._app(self._scope, self._receive, self._out)
         except ProblemError as problem:
-            await problems.answer(problem, self._id)(self._scope, self._receive, self._out)
+            await self._refuse(problem)
+        except Exception:
+            self._backend.log.exception("websocket failed", request_id=self._id)
+            if not self._status:
+                await self._refuse(ProblemError(500, "this request failed here; the log has it by its request_id"))
         finally:
             principal = self._scope.get("principal")
             self._backend.log.info(
@@ -43,11 +48,15 @@ class Handshake:
                 ms=round((time.perf_counter() - begun) * 1000, 2), by=principal.name or None if principal else None,
             )  # fmt: skip
 
+    async def _refuse(self, problem: ProblemError) -> None:
+        await problems.answer(problem, self._id)(self._scope, self._receive, self._out)
+
     async def _admit(self) -> None:
         settings = self._backend.settings
+        if self._scope["path"] != PATH:
+            raise ProblemError(404, f"there is no WebSocket at this address but at {PATH}")
         origin = self._headers.get(b"origin", b"").decode("latin-1")
-        here = self._headers.get(b"host", b"").decode("latin-1")
-        if origin and urlsplit(origin).netloc != here and not {"*", origin} & set(settings.cors_origins):
+        if origin and not self._is_here(origin) and not {"*", origin} & set(settings.cors_origins):
             raise ProblemError(403, "pages of other origins may not connect: CORS_ORIGINS names those that may")
         for offered in self._scope["subprotocols"]:
             if offered.startswith(KEY):
@@ -58,6 +67,13 @@ class Handshake:
             raise refused(
                 "reading needs a key here: send Authorization: Bearer <key>, or offer the protocol key.<key>"
             )
+
+    def _is_here(self, origin: str) -> bool:
+        """Whether a page comes from this server."""
+        try:
+            return urlsplit(origin).netloc == self._headers.get(b"host", b"").decode("latin-1")
+        except ValueError:
+            return False
 
     async def _out(self, message: Message) -> None:
         if message["type"] == "websocket.accept":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from http import HTTPStatus
 from typing import Annotated, NoReturn
 
 from fastapi import Query, Request, WebSocket
@@ -27,6 +26,8 @@ MOST = 2_000
 """streams of a process"""
 ASKED = 4_096
 """characters of a message from a client at most"""
+MOST_REASON = 100
+"""characters of the reason why a WebSocket is closed"""
 LOOK = 0.5
 """seconds after which it is asked again whether a key still counts"""
 MISREAD, NOT_ALLOWED, TOO_BIG, RESTART, LATER = 1007, 1008, 1009, 1012, 1013
@@ -39,18 +40,18 @@ routes = router("live")
     "/api/events", operation_id="follow_events",
     **described(KeyScope.READ, "text/event-stream", "Follow topics (server-sent events)"),
 )  # fmt: skip
-def follow_events(
+async def follow_events(
     request: Request,
     named: Annotated[
         str, Query(alias="topics", max_length=1_000, description="jobs, jobs/<job id>, matches, predictions.")
     ] = DEFAULT,
 ) -> Response:
     """A snapshot of each topic, then its changes and notices, each the data of an event; see WS /api/ws."""
-    return EventStream(topics.topics_in(named), _room(request))
+    return EventStream(topics.topics_in(named), _admitted(request))
 
 
-def _room(connection: HTTPConnection) -> Client:
-    """A client of this connection; raises ProblemError where too many streams are open (429: of this client)."""
+def _admitted(connection: HTTPConnection) -> Client:
+    """A client of this connection, counted; raises ProblemError where too many are open (429: of this one)."""
     backend, hub = backend_of(connection), hub_of(connection)
     principal: Principal = connection.scope["principal"]
     most = backend.settings.streams
@@ -59,7 +60,9 @@ def _room(connection: HTTPConnection) -> Client:
         raise ProblemError(429, said, headers={"Retry-After": "10"})
     if hub.streams() >= MOST:
         raise ProblemError(503, f"{MOST} streams are open here: try again", headers={"Retry-After": "10"})
-    return Client(principal.id)
+    client = Client(principal.id)
+    hub.admit(client)
+    return client
 
 
 def hub_of(connection: HTTPConnection) -> Hub:
@@ -95,9 +98,9 @@ class EventStream(Response):
             while (await receive())["type"] != "http.disconnect":
                 pass
 
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        hub.join(client, self._names)
         try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            hub.join(client, self._names)
             await client.serve(event, HEARTBEAT, gone(), _expired(scope))
         except _RefusedError as refused:
             await last_word(event(notice("error", refused.reason)))
@@ -117,13 +120,9 @@ async def _expired(scope: Scope) -> None:
     """Raise once the key that a stream was opened with may no longer read."""
     while scope["backend"].settings.open_reads:
         await asyncio.sleep(3600)
-    while True:
+    while await scope["still_known"]():
         await asyncio.sleep(LOOK)
-        try:
-            await scope["identify"]()
-        except ProblemError as problem:
-            if problem.status == HTTPStatus.UNAUTHORIZED:
-                raise _RefusedError(NOT_ALLOWED, "this key was revoked or has expired") from problem
+    raise _RefusedError(NOT_ALLOWED, "this key was revoked or has expired")
 
 
 class Asked(BaseModel):
@@ -142,10 +141,10 @@ async def follow(websocket: WebSocket) -> None:
     if strange:
         raise ProblemError(422, f"{strange}: there is no such parameter; there are: topics")
     names = topics.topics_in(websocket.query_params.get("topics", DEFAULT))
-    hub, client = hub_of(websocket), _room(websocket)
-    await websocket.accept(subprotocol=PROTOCOL if PROTOCOL in websocket.scope["subprotocols"] else None)
-    hub.join(client, names)
+    hub, client = hub_of(websocket), _admitted(websocket)
     try:
+        await websocket.accept(subprotocol=PROTOCOL if PROTOCOL in websocket.scope["subprotocols"] else None)
+        hub.join(client, names)
         await client.serve(websocket.send_text, HEARTBEAT, _listen(websocket, hub, client), _expired(websocket.scope))
     except WebSocketDisconnect:
         return
@@ -163,11 +162,16 @@ async def follow(websocket: WebSocket) -> None:
 
 
 async def _listen(websocket: WebSocket, hub: Hub, client: Client) -> NoReturn:
-    """Follow what the client asks for; raises WebSocketDisconnect when it goes."""
+    """Follow what the client asks for; raises WebSocketDisconnect when it goes. A message counts as a read."""
+    limiter = backend_of(websocket).limiter
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1006))
+        try:
+            limiter.count("read", client.principal)
+        except ProblemError as problem:
+            raise _RefusedError(LATER, problem.detail[:MOST_REASON]) from problem
         text = message.get("text")
         if text is None:
             raise _RefusedError(MISREAD, "messages are JSON, as text")
@@ -176,7 +180,7 @@ async def _listen(websocket: WebSocket, hub: Hub, client: Client) -> NoReturn:
         try:
             asked = Asked.model_validate_json(text)
             wanted = topics.topics_in(",".join(asked.subscribe)) if asked.subscribe else []
-            topics.check_number(client.topics | set(wanted))
+            topics.check_number({*client.topics, *wanted})
         except ValidationError:
             client.put(notice("error", 'a message is {"subscribe": [topics], "unsubscribe": [topics]}'))
         except ProblemError as problem:

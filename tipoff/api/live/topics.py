@@ -6,13 +6,13 @@ import uuid
 from collections.abc import Collection, Sequence
 
 from tipoff.api.backend import Backend
-from tipoff.api.forecasts import forecasts, seal
+from tipoff.api.forecasts import forecasts, seals
 from tipoff.api.jobs.routes import detail, row_of
 from tipoff.api.live.schemas import LiveRow, PredictionState
 from tipoff.api.matches.routes import fixture_of, match_row
-from tipoff.api.matches.schemas import MatchStatus, Seal
+from tipoff.api.matches.schemas import MatchStatus
 from tipoff.api.problems import ProblemError
-from tipoff.storage import browse, live, overview
+from tipoff.storage import live, overview
 from tipoff.storage.pool import Connection
 
 JOBS, MATCHES, PREDICTIONS = "jobs", "matches", "predictions"
@@ -90,18 +90,20 @@ def some(backend: Backend, connection: Connection, topic: str, ids: Sequence[str
 def _predictions(backend: Backend, connection: Connection, ids: Sequence[str]) -> list[LiveRow]:
     """Revisions add what can change a row: the match, what is forecast, and the rows of the ledger about it."""
     rows = [(revision, match_row(row)) for revision, row in live.matches(connection, ids)]
-    newest, now = backend.newest.find(connection), overview.now(connection)
+    now = overview.now(connection)
+    try:
+        newest = backend.newest.find(connection)
+    except ProblemError:  # a state of another version: matches and seals are told all the same
+        newest = None
     said, learned = {}, live.forecast_revision(connection)
     if newest is not None:
         ahead = [fixture_of(row) for _, row in rows if row.status is MatchStatus.SCHEDULED and row.start > now]
         made = forecasts(newest.state, ahead)
         said = {fixture.external_id: forecast for fixture, (_, forecast) in zip(ahead, made, strict=True)}
-    seals: dict[str, list[Seal]] = {}
-    for found in browse.seals(connection, list(ids)):
-        seals.setdefault(found[0], []).append(seal(found))
+    sealed = seals(connection, ids)
     items = []
     for revision, row in rows:
-        mine = seals.get(row.external_id, [])
+        mine = sealed[row.external_id]
         newest_row = max((max(one.row, one.grade.row if one.grade else 0) for one in mine), default=0)
         state = PredictionState(**row.model_dump(), forecast=said.get(row.external_id), seals=mine)
         items.append(LiveRow(id=row.external_id, revision=revision + learned + newest_row, row=state))

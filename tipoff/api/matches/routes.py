@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from tipoff.api import answers, cursors
 from tipoff.api.access import Scope
-from tipoff.api.forecasts import forecasts, seal
+from tipoff.api.forecasts import forecasts, seals
 from tipoff.api.matches.schemas import (
     LivePage,
     LiveRow,
@@ -22,7 +22,6 @@ from tipoff.api.matches.schemas import (
     Moment,
     Observation,
     RawRow,
-    Seal,
     UpcomingPage,
     UpcomingRow,
 )
@@ -76,12 +75,12 @@ def list_upcoming(
         shown = [match_row(row) for row in found[:limit]]
         newest = backend.newest.find(connection)
         made = forecasts(newest.state, [fixture_of(row) for row in shown]) if newest else []
-        sealed: dict[str, list[int]] = {}
-        for row in browse.seals(connection, [row.external_id for row in shown]):
-            sealed.setdefault(row[0], []).append(row[3])
+        sealed = seals(connection, [row.external_id for row in shown])
         items = [
             UpcomingRow(
-                **row.model_dump(), forecast=made[i][1] if made else None, sealed=sealed.get(row.external_id, [])
+                **row.model_dump(),
+                forecast=made[i][1] if made else None,
+                sealed=[one.horizon for one in sealed[row.external_id]],
             )
             for i, row in enumerate(shown)
         ]
@@ -108,13 +107,11 @@ def list_live(request: Request, format: Format = None) -> Response:  # noqa: A00
         now = overview.now(connection)
         wanted = Wanted(since=now - IN_PLAY, until=now, status=MatchStatus.SCHEDULED.value)
         shown = [match_row(row) for row in browse.booked(connection, wanted, cursors.MOST, None)]
-        sealed: dict[str, list[Seal]] = {}
-        for found in browse.seals(connection, [row.external_id for row in shown]):
-            sealed.setdefault(found[0], []).append(seal(found))
+        sealed = seals(connection, [row.external_id for row in shown])
         items = [
             LiveRow(
                 **row.model_dump(), minutes=round((now - row.start).total_seconds() / 60, 1),
-                seals=sealed.get(row.external_id, []),
+                seals=sealed[row.external_id],
             )
             for row in shown
         ]  # fmt: skip
@@ -178,7 +175,7 @@ def get_match(request: Request, external_id: Named) -> Response:
         return MatchDetail(
             **row.model_dump(), forecast=forecast, as_of=newest.learned_at if newest else None,
             model_version=newest.version if newest else None,
-            seals=[seal(found) for found in browse.seals(connection, [external_id])],
+            seals=seals(connection, [external_id])[external_id],
             history=[
                 Observation(observed_at=at, status=status, score_a=a, score_b=b, start=start)
                 for at, status, a, b, start in browse.history(connection, external_id)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from tipoff.api import answers, cursors
 from tipoff.api.access import Scope
-from tipoff.api.forecasts import DIGITS, OddsFormat, forecasts, odds, seal
+from tipoff.api.forecasts import DIGITS, OddsFormat, forecasts, odds, seals
 from tipoff.api.matches.routes import LINK, TOPICS, Cursor, Limit, Player, Team, fixture_of, known_match
 from tipoff.api.matches.schemas import MatchStatus
 from tipoff.api.predictions.schemas import (
@@ -74,14 +74,12 @@ def list_predictions(
         wanted = Wanted(player, team, overview.now(connection), None, MatchStatus.SCHEDULED.value)
         found = browse.booked(connection, wanted, limit + 1, after)
         fixtures = [Fixture(*row[:7]) for row in found[:limit]]
-        sealed: dict[str, list[int]] = {}
-        for row in browse.seals(connection, [f.external_id for f in fixtures]):
-            sealed.setdefault(row[0], []).append(row[3])
+        sealed = seals(connection, [f.external_id for f in fixtures])
         items = [
             Prediction(
                 external_id=f.external_id, start=f.start, player_a=f.player_a, player_b=f.player_b, team_a=f.team_a,
                 team_b=f.team_b, stream=f.stream, forecast=forecast, market=priced(d, market, line, odds_format),
-                sealed=sealed.get(f.external_id, []),
+                sealed=[one.horizon for one in sealed[f.external_id]],
             )
             for f, (d, forecast) in zip(fixtures, forecasts(newest.state, fixtures, odds_format), strict=True)
         ]  # fmt: skip
@@ -146,10 +144,10 @@ def get_prediction(request: Request, external_id: Named, odds_format: OddsIn = O
 
     def question(connection: Connection) -> PredictionDetail:
         row = known_match(connection, external_id)
-        seals = [seal(found) for found in browse.seals(connection, [external_id])]
+        sealed = seals(connection, [external_id])[external_id]
         if row.status is not MatchStatus.SCHEDULED or row.start <= overview.now(connection):
             return PredictionDetail(
-                **row.model_dump(), forecast=None, why=[], cautions=[], markets=[], exact_scores=[], seals=seals,
+                **row.model_dump(), forecast=None, why=[], cautions=[], markets=[], exact_scores=[], seals=sealed,
                 as_of=None, model_version=None,
             )  # fmt: skip
         newest, fixture = backend.newest.get(connection), fixture_of(row)
@@ -163,7 +161,7 @@ def get_prediction(request: Request, external_id: Named, odds_format: OddsIn = O
             **row.model_dump(), forecast=forecast, why=_parts(explained), cautions=explained.cautions,
             markets=ladders,
             exact_scores=[Score(a=a, b=b, probability=round(p, DIGITS)) for a, b, p in markets.exact_scores(d)],
-            seals=seals, as_of=newest.learned_at, model_version=newest.version,
+            seals=sealed, as_of=newest.learned_at, model_version=newest.version,
         )  # fmt: skip
 
     return answers.read(request, TOPICS, question)
