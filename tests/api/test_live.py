@@ -228,7 +228,7 @@ def test_who_may_follow(shared_dsn: str, pool: Pool, folder: Path) -> None:
 
 
 def test_a_revoked_key_ends_all_its_streams(shared_dsn: str, pool: Pool, folder: Path) -> None:
-    """Streams that outlive their key because so many ask at once; an address that is locked out by its own streams."""
+    """Streams that outlive their key because so many ask at once; an address locked out by its own streams."""
     web = WebProcess(shared_dsn, folder, TIPOFF_OPEN_READS="false", TIPOFF_FAILURES_A_MINUTE="", TIPOFF_STREAMS="50")
     (key, key_id), (other, _) = make_key(pool, Scope.READ), make_key(pool, Scope.READ)
     try:
