@@ -174,19 +174,17 @@ begin
   call public.open_table('forecast_revision', 'select, update');
   foreach f in array array['tell(text, text[])', 'job_revised()', 'step_revised()', 'jobs_changed()',
     'steps_changed()', 'fixture_revised()', 'matches_changed()', 'forecasts_changed()', 'models_changed()',
-    'ledger_grew()', 'record_changed()'] loop
+    'ledger_grew()', 'record_changed()', 'refuse_change()', 'ledger_time(timestamptz)'] loop
     execute format('revoke all on function public.%s from public', f);
-    if exists (select 1 from pg_roles where rolname = 'anon') then
-      execute format('revoke all on function public.%s from anon, authenticated', f);
-    end if;
   end loop;
   if exists (select 1 from pg_roles where rolname = 'tipoff_app') then
-    grant execute on function public.tell(text, text[]) to tipoff_app;
+    grant execute on function public.tell(text, text[]), public.ledger_time(timestamptz) to tipoff_app;
     grant usage on sequence public.step_revisions to tipoff_app;
   end if;
   if exists (select 1 from pg_roles where rolname = 'anon') then
-    revoke all on sequence public.step_revisions from anon, authenticated;
-    grant execute on function public.tell(text, text[]) to service_role;
+    revoke all on all sequences in schema public from anon, authenticated;
+    revoke all on all routines in schema public from anon, authenticated;
+    grant execute on function public.tell(text, text[]), public.ledger_time(timestamptz) to service_role;
     grant usage on sequence public.step_revisions to service_role;
   end if;
 end $$;
