@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import datetime as dt
 import json
 import signal
 import socket
+import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
@@ -28,7 +30,8 @@ from tests.wire import fixture, payload, row
 from tipoff.api.access import Scope
 from tipoff.api.backend import Backend
 from tipoff.api.live.client import Client
-from tipoff.api.live.hub import Hub, _Message
+from tipoff.api.live.hub import Hub, _Message, _To
+from tipoff.api.watcher import Watcher
 from tipoff.pipeline.state import bring_up_to_date
 from tipoff.settings import Settings
 from tipoff.storage import ledger
@@ -254,7 +257,7 @@ def test_one_client_may_not_have_it_all(shared_dsn: str, folder: Path) -> None:
     try:
         with contextlib.ExitStack() as open_ones:
             http = open_ones.enter_context(httpx.Client(base_url=web.url, timeout=PATIENCE, trust_env=False))
-            threads = open_ones.enter_context(concurrent.futures.ThreadPoolExecutor(20))
+            threads = open_ones.enter_context(ThreadPoolExecutor(20))
             asked = [threads.submit(open_ones.enter_context, http.stream("GET", "/api/events")) for _ in range(20)]
             assert sorted(one.result().status_code for one in asked) == [200] * 5 + [429] * 15
         eventually(lambda: web.log.read_text().count('"path": "/api/events", "status": 200') == 5, "streams to end")
@@ -304,7 +307,7 @@ def test_a_row_that_changes_while_its_topic_is_read_anew(web: WebProcess, pool: 
 
 def test_slow_reads_hold_no_stream_up(web: WebProcess, pool: Pool) -> None:
     """Three requests that wait for a lock, and all streams that say that the database is away."""
-    with websocket(web, "jobs") as (stream, _), concurrent.futures.ThreadPoolExecutor(3) as threads:
+    with websocket(web, "jobs") as (stream, _), ThreadPoolExecutor(3) as threads:
         stream.next()
         with pool.connection() as connection:
             connection.execute("lock table matches in access exclusive mode")
@@ -318,6 +321,84 @@ def test_slow_reads_hold_no_stream_up(web: WebProcess, pool: Pool) -> None:
         assert time.monotonic() - begun < 1.0
         assert {one.result().status_code for one in slow} == {200}
     assert [message["type"] for message in stream.kept] == ["snapshot", "changes"]
+
+
+def test_a_topic_that_cannot_be_read_ends_no_other(web: WebProcess, pool: Pool) -> None:
+    """A migration that holds a table for a while, and nobody who sees a job any more."""
+    with websocket(web, "jobs") as (jobs, _), websocket(web, "matches") as (matches, _):
+        jobs.next(), matches.next()
+        with pool.connection() as connection:
+            [fixture_] = waiting(
+                connection, [rows(pool, "select clock_timestamp() + interval '1 hour'")[0][0]], "LOCKED"
+            )
+        matches.row("matches", fixture_.external_id)
+        with pool.connection() as connection:
+            connection.execute("lock table matches in access exclusive mode")
+            with pool.connection() as other:
+                other.execute("update upcoming_matches set team_a = 'Other' where external_id = 'LOCKED0'")
+            assert "cannot be read now" in matches.until(lambda m: m["type"] == "lost")["detail"]
+            for path in ("/api/ml/train", "/api/data/quick-refresh"):
+                begun = time.monotonic()
+                jobs.row("jobs", started(web, path))
+                assert time.monotonic() - begun < 1.0
+        matches.until(lambda m: m["type"] == "snapshot")
+    assert not any(message["type"] == "lost" for message in jobs.kept)
+
+
+def test_times_are_utc_whatever_the_server_thinks(application_dsn: str, dsn: str, folder: Path) -> None:
+    """A stream in New York's time beside a page in UTC."""
+    with psycopg.connect(dsn, autocommit=True) as owner:
+        owner.execute(f"alter database {owner.info.dbname} set timezone = 'America/New_York'".encode())
+    web = WebProcess(application_dsn, folder)
+    try:
+        with websocket(web, "jobs") as (stream, _):
+            job = started(web)
+            assert stream.row("jobs", job)["row"] == web.get("/api/jobs").json()["items"][0]
+            assert {message["at"][-1] for message in stream.kept} == {"Z"}
+    finally:
+        assert web.stop() == 0
+
+
+def test_steady_notifications_do_not_keep_it_from_looking(pool: Pool, application_dsn: str) -> None:
+    """A busy queue that is taken for a database that is away."""
+
+    class SlowHub(Hub):
+        """Its work takes longer than it takes to be told of more."""
+
+        def work(self, connection: Any) -> None:
+            super().work(connection)
+            time.sleep(0.01)
+
+    backend, done = Backend(Settings()), threading.Event()
+    hub = SlowHub(backend)
+    watcher = Watcher(backend, hub)
+
+    def tell() -> None:
+        with psycopg.connect(application_dsn, autocommit=True) as connection:
+            while not done.is_set():
+                connection.execute("""notify tipoff_live, '{"topic": "jobs", "ids": []}'""")
+
+    with psycopg.connect(application_dsn, autocommit=True) as connection, ThreadPoolExecutor(1) as threads:
+        connection.execute("listen tipoff_live")
+        telling = threads.submit(tell)
+        begun = time.monotonic()
+        watcher._hear(connection)
+        done.set()
+        assert 1.0 <= time.monotonic() - begun < 2.0
+        telling.result()
+    hub.stop()
+
+
+def test_a_flood_of_signals_ends_it_too(shared_dsn: str, folder: Path) -> None:
+    """A handler that a second signal interrupts while it holds a lock."""
+    web = WebProcess(shared_dsn, folder)
+    with events(web, "jobs") as stream:
+        stream.next()
+        end = time.monotonic() + 5.0
+        while web.process.poll() is None and time.monotonic() < end:
+            web.process.send_signal(signal.SIGTERM)
+    assert web.process.poll() is not None
+    web.stop()
 
 
 def test_strange_origins_and_addresses(web: WebProcess) -> None:
@@ -458,9 +539,9 @@ def test_the_first_that_a_client_gets_was_read_after_it_joined() -> None:
     hub.join(client, ["jobs"])
     number = client.topics["jobs"]
     for text, until in (("too old", number - 1), ("the first", number), ("the first again", number)):
-        hub._deliver(_Message("jobs", text, until))
-    hub._deliver(_Message("jobs", "changes"))
-    hub._deliver(_Message("jobs", "afresh", number, everybody=True))
+        hub._deliver(_Message("jobs", text, _To.JOINED, until))
+    hub._deliver(_Message("jobs", "changes", _To.WITH_WHOLE))
+    hub._deliver(_Message("jobs", "afresh", _To.BOTH, number))
     hub.stop()
     assert [client._waiting.get_nowait() for _ in range(client._waiting.qsize())] == [
         "the first",

@@ -32,7 +32,8 @@ class Deadlines:
         token = id(connection)
         with self._lock:
             before = self._held.get(token)
-            self._held[token] = (connection, begun, begun + seconds)
+            deadline = begun + seconds
+            self._held[token] = (connection, begun, min(deadline, before[2]) if before else deadline)
         try:
             yield
         finally:

@@ -28,8 +28,12 @@ def when_asked_to_stop(told: Callable[[], None]) -> Callable[[], None]:
     numbers = (signal.SIGTERM, signal.SIGINT)
     before: dict[int, Any] = {number: signal.getsignal(number) for number in numbers}
 
+    asked: set[int] = set()
+
     def handle(number: int, frame: FrameType | None) -> None:
-        told()
+        if not asked:
+            asked.add(number)
+            told()
         server = getattr(before[number], "__self__", None)
         if isinstance(server, uvicorn.Server) and server.config.timeout_graceful_shutdown is None:
             server.config.timeout_graceful_shutdown = PATIENCE

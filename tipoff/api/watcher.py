@@ -14,7 +14,7 @@ from tipoff.api.live.hub import Hub
 from tipoff.errors import TipoffError
 from tipoff.storage import live
 from tipoff.storage.database import addresses
-from tipoff.storage.pool import Connection, connection_kwargs
+from tipoff.storage.pool import Connection, configure, connection_kwargs
 
 LOOK = 1.0
 """seconds between two looks whether it answers"""
@@ -65,8 +65,10 @@ class Watcher:
         listening = str(conninfo_to_dict(dsn).get("port", "")) != TRANSACTION_POOLER
         kwargs = {**connection_kwargs("tipoff web"), "connect_timeout": 2, "autocommit": True}
         with psycopg.connect(dsn, **kwargs) as connection:
-            if listening:
-                connection.execute(f"listen {live.CHANNEL}".encode())
+            with self._backend.deadlines.holding(connection, FROZEN):
+                configure(connection)
+                if listening:
+                    connection.execute(f"listen {live.CHANNEL}".encode())
             self._missed()
             while not self._stop.is_set():
                 with self._backend.deadlines.holding(connection, FROZEN):
@@ -87,17 +89,23 @@ class Watcher:
         """Pass on what is told and let the hub read, until the next look."""
         end = time.monotonic() + LOOK
         while not self._stop.is_set():
-            while self._told(connection) or self._hub.due:
+            self._hub.hush()
+            busy = self._told(connection)
+            if self._hub.due:
+                busy = True
                 self._hub.work(connection)
             left = end - time.monotonic()
             if left <= 0:
                 return
-            ear = select.poll()
-            ear.register(connection.fileno(), select.POLLIN)
-            ear.register(self._hub.fileno(), select.POLLIN)
-            if ear.poll(1000 * left):
+            if busy or self._rung(connection, left):
                 self._stop.wait(TOGETHER)
-                self._hub.hush()
+
+    def _rung(self, connection: Connection, seconds: float) -> bool:
+        """Wait until something is told, or the hub rings; whether that was within `seconds`."""
+        ear = select.poll()
+        ear.register(connection.fileno(), select.POLLIN)
+        ear.register(self._hub.fileno(), select.POLLIN)
+        return bool(ear.poll(1000 * seconds))
 
     def _told(self, connection: Connection) -> bool:
         """Take what has been told; whether that was anything."""
@@ -112,4 +120,6 @@ class Watcher:
                 continue
             self._backend.cache.changed(change.topic)
             self._hub.changed(change)
+        if heard:
+            self._backend.answered()
         return heard

@@ -36,9 +36,10 @@ def read(payload: str) -> Change:
 
 
 def one_moment(connection: Connection) -> None:
-    """Whatever this transaction reads is of one moment, and no question of it takes long."""
+    """Whatever this transaction reads is of one moment, and no question of it takes long or waits for a lock."""
     connection.execute(
-        "set transaction isolation level repeatable read, read only; set local statement_timeout = '2s'"
+        "set transaction isolation level repeatable read, read only; set local statement_timeout = '2s'; "
+        "set local lock_timeout = '200ms'"
     )
 
 

@@ -11,23 +11,26 @@ import collections
 import contextlib
 import dataclasses
 import datetime as dt
+import enum
 import functools
 import itertools
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 
-from tipoff.api.backend import FROZEN, LONGEST, Backend
+from tipoff.api.backend import FROZEN, Backend
 from tipoff.api.live import topics
 from tipoff.api.live.client import Client
 from tipoff.api.live.schemas import Changes, LiveRow, Notice, NoticeType, Snapshot
-from tipoff.storage import live, overview
+from tipoff.storage import live
 from tipoff.storage.live import Change
 from tipoff.storage.pool import Connection
 
 AGAIN = 1.0
 """seconds after which a read that failed is tried again"""
+PORTION = 20
+"""topics that were joined, read at a time"""
 REMEMBERED = 500
 """rows of a topic that are compared where nothing tells of changes"""
 LOST = "the database is away: what was sent may be old; a fresh snapshot follows when it is back"
@@ -51,16 +54,24 @@ class _Work:
         return bool(self.joined or self.changes or self.compare or self.afresh)
 
 
+class _To(enum.Enum):
+    """Which followers of a topic get a message."""
+
+    JOINED = "those who joined it before it was read and have not had the whole"
+    WITH_WHOLE = "those who have had the whole"
+    BOTH = "either"
+    ALL = "everybody, whatever they have had"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Message:
-    """The whole of a topic for those who joined it before it was read, or changes for those who had the whole."""
+    """The whole of a topic, what changed in it, or a notice."""
 
     topic: str
     text: str
-    joined_until: int | None = None
-    """number of the last who may have it as their first; None: changes"""
-    everybody: bool = False
-    """also those who had the whole already"""
+    to: _To
+    joined_until: int = 0
+    """number of the last who joined before it was read"""
 
 
 class Hub:
@@ -77,7 +88,8 @@ class Hub:
         self._joined = 0
         self._work = _Work()
         self._lost = False
-        self._not_before = 0.0
+        self._later: dict[str, float] = {}
+        """topics that could not be read, and when to try again"""
         self._shown: dict[str, dict[str, int]] = {}
         self._bell, self._ringer = socket.socketpair()
         for end in (self._bell, self._ringer):
@@ -148,10 +160,11 @@ class Hub:
             number = client.topics.get(message.topic)
             if number is None:
                 continue
-            ready = message.topic in client.ready
-            first = not ready and message.joined_until is not None and number <= message.joined_until
-            if first or (ready and (message.everybody or message.joined_until is None)):
+            had = message.topic in client.ready
+            first = not had and number <= message.joined_until and message.to in (_To.JOINED, _To.BOTH)
+            if first or message.to is _To.ALL or (had and message.to in (_To.WITH_WHOLE, _To.BOTH)):
                 client.put(message.text)
+            if first:
                 client.ready.add(message.topic)
 
     def _tell_all(self, text: str) -> None:
@@ -180,13 +193,13 @@ class Hub:
         with self._lock:
             self._work.afresh = True
 
-    def lost(self, why: str = LOST) -> None:
+    def lost(self) -> None:
         """The database is away: everybody is told, and gets everything afresh when it is back."""
         with self._lock:
             self._work.afresh = True
             told, self._lost = self._lost, True
         if not told:
-            self._call(functools.partial(self._tell_all, notice("lost", why)))
+            self._call(functools.partial(self._tell_all, notice("lost", LOST)))
 
     def ring(self) -> None:
         """Wake whoever waits on `fileno`: there is something to read, or the end."""
@@ -211,97 +224,96 @@ class Hub:
     @property
     def due(self) -> bool:
         """Whether there is something to read now."""
-        return bool(self._work) and time.monotonic() >= self._not_before
+        return bool(self._work) or any(at <= time.monotonic() for at in self._later.values())
 
     def work(self, connection: Connection) -> None:
-        """Read what is due, on a connection in autocommit, and deliver it; raises where the connection is lost."""
-        if not self.due:
-            return
+        """Read what is due, on a connection in autocommit, and deliver it; raises where the connection is lost.
+
+        Of many topics that were joined it reads a part and leaves the rest, so that changes never wait for long.
+        """
         with self._lock:
             work, self._work = self._work, _Work()
             followed, joined = list(self._followed), self._joined
-        try:
-            messages = self._read(connection, work, followed, joined) if followed else []
-        except Exception as error:
-            if connection.closed:
-                raise
-            self._backend.log.warning("changes cannot be read", error=f"{type(error).__name__}: {error}"[:300])
-            self._not_before = time.monotonic() + AGAIN
-            self.lost(UNREADABLE)
-            return
-        if work.afresh:
-            self._lost = False
-        for message in messages:
-            self._call(functools.partial(self._deliver, message))
-
-    def _read(self, connection: Connection, work: _Work, followed: Sequence[str], joined: int) -> list[_Message]:
-        """In one moment: changes for those who had the whole, the whole for those who had not."""
-        with self._backend.deadlines.holding(connection, LONGEST), connection.transaction():
-            live.one_moment(connection)
-            at = overview.now(connection)
-            if work.afresh:
-                return [self._whole(connection, at, topic, joined, everybody=True)[0] for topic in followed]
-            messages = [*self._changes(connection, at, work, followed, joined)]
-            new = [topic for topic in followed if topic in work.joined]
-            return messages + [self._whole(connection, at, topic, joined)[0] for topic in new]
-
-    def _rows(self, connection: Connection, topic: str, ids: Sequence[str] | None) -> list[LiveRow]:
-        """Rows of a topic; that takes long for nobody, and the database has answered."""
-        with self._backend.deadlines.holding(connection, FROZEN):
-            found = (
-                topics.whole(self._backend, connection, topic) if ids is None
-                else topics.some(self._backend, connection, topic, ids)
-            )  # fmt: skip
-        self._backend.answered()
-        return found
-
-    def _whole(
-        self, connection: Connection, at: dt.datetime, topic: str, joined: int, *, everybody: bool = False
-    ) -> tuple[_Message, set[str]]:
-        rows = self._rows(connection, topic, None)
-        text = Snapshot(topic=topic, at=at, rows=rows).model_dump_json()
-        return _Message(topic, text, joined, everybody), {row.id for row in rows}
-
-    def _changes(
-        self, connection: Connection, at: dt.datetime, work: _Work, followed: Sequence[str], joined: int
-    ) -> Iterator[_Message]:
+            here = [topic for topic in followed if topic in work.joined]
+            self._work.joined |= set(here[PORTION:])
+        now = time.monotonic()
+        self._later = {topic: at for topic, at in self._later.items() if topic in self._followed}
+        again = {topic for topic, at in self._later.items() if at <= now}
+        anew = again | (set(followed) if work.afresh else set())
         wanted: dict[str, set[str]] = {}
-        anew: set[str] = set()
         for change in work.changes:
             for topic, ids in topics.touched(change, followed).items():
                 wanted.setdefault(topic, set()).update(ids or ())
                 anew |= {topic} if ids is None else set()
-        for topic, ids in wanted.items():
-            rest = ids
-            if topic in anew:
-                message, shown = self._whole(connection, at, topic, joined, everybody=True)
-                yield message
-                rest = ids - shown
-            if rest:
-                rows = self._rows(connection, topic, sorted(rest))
-                yield _changed(topic, at, rows, rest - {row.id for row in rows})
+        if work.afresh:
+            self._lost = False
+        for topic in sorted(anew | set(wanted)):
+            self._attempt(
+                connection, topic, functools.partial(self._renew, joined, topic in anew, wanted.get(topic), _To.BOTH)
+            )
+        for topic in here[:PORTION]:
+            if topic not in anew:
+                self._attempt(connection, topic, functools.partial(self._renew, joined, True, None, _To.JOINED))
         if work.compare:
-            yield from self._differences(connection, at, followed)
+            self._shown = {topic: shown for topic, shown in self._shown.items() if topic in self._followed}
+            for topic in followed:
+                self._attempt(connection, topic, self._compare)
 
-    def _differences(self, connection: Connection, at: dt.datetime, followed: Sequence[str]) -> Iterator[_Message]:
+    def _attempt(self, connection: Connection, topic: str, read: Callable[[Connection, str], None]) -> None:
+        """Read of one moment; where it fails its followers are told and get the whole later, the others nothing."""
+        if self._later.get(topic, 0.0) > time.monotonic():
+            return
+        try:
+            with self._backend.deadlines.holding(connection, FROZEN), connection.transaction():
+                live.one_moment(connection)
+                read(connection, topic)
+        except Exception as error:
+            if connection.closed:
+                raise
+            said = f"{type(error).__name__}: {error}"[:300]
+            self._backend.log.warning("a topic cannot be read", topic=topic, error=said)
+            if topic not in self._later:
+                self._send(_Message(topic, notice("lost", UNREADABLE), _To.ALL))
+            self._later[topic] = time.monotonic() + AGAIN
+        else:
+            self._later.pop(topic, None)
+        self._backend.answered()
+
+    def _renew(
+        self, joined: int, whole: bool, ids: set[str] | None, to: _To, connection: Connection, topic: str
+    ) -> None:
+        """The whole of a topic, and of `ids` those that are not in it."""
+        rest = ids or set()
+        if whole:
+            rows = topics.whole(self._backend, connection, topic)
+            text = Snapshot(topic=topic, at=dt.datetime.now(dt.UTC), rows=rows).model_dump_json()
+            self._send(_Message(topic, text, to, joined))
+            rest = rest - {row.id for row in rows}
+        if rest:
+            rows = topics.some(self._backend, connection, topic, sorted(rest))
+            self._send(_changed(topic, rows, rest - {row.id for row in rows}))
+
+    def _compare(self, connection: Connection, topic: str) -> None:
         """What is not as it was when it was looked at last."""
-        before, self._shown = self._shown, {}
-        for topic in followed:
-            known = before.get(topic, {})
-            rows = self._rows(connection, topic, None)
-            unseen = set(known) - {row.id for row in rows}
-            rows += self._rows(connection, topic, sorted(unseen)) if unseen else []
-            there = {row.id: row.revision for row in rows}
-            gone = unseen - set(there)
-            new = [row for row in rows if row.revision != known.get(row.id)]
-            self._shown[topic] = dict(list(there.items())[:REMEMBERED])
-            if new or gone:
-                self._backend.cache.changed(topic.partition("/")[0])
-                yield _changed(topic, at, new, gone)
+        known = self._shown.get(topic, {})
+        rows = topics.whole(self._backend, connection, topic)
+        unseen = set(known) - {row.id for row in rows}
+        rows += topics.some(self._backend, connection, topic, sorted(unseen)) if unseen else []
+        there = {row.id: row.revision for row in rows}
+        gone = unseen - set(there)
+        new = [row for row in rows if row.revision != known.get(row.id)]
+        self._shown[topic] = dict(list(there.items())[:REMEMBERED])
+        if new or gone:
+            self._backend.cache.changed(topic.partition("/")[0])
+            self._send(_changed(topic, new, gone))
+
+    def _send(self, message: _Message) -> None:
+        self._call(functools.partial(self._deliver, message))
 
 
-def _changed(topic: str, at: dt.datetime, rows: list[LiveRow], gone: set[str]) -> _Message:
-    return _Message(topic, Changes(topic=topic, at=at, rows=rows, gone=sorted(gone)).model_dump_json())
+def _changed(topic: str, rows: list[LiveRow], gone: set[str]) -> _Message:
+    made = Changes(topic=topic, at=dt.datetime.now(dt.UTC), rows=rows, gone=sorted(gone))
+    return _Message(topic, made.model_dump_json(), _To.WITH_WHOLE)
 
 
 def notice(kind: NoticeType, detail: str = "") -> str:
