@@ -32,6 +32,7 @@ def serving(settings: Settings, port: int) -> Iterator[str]:
         listening = config.bind_socket()
     except SystemExit as error:
         raise InputError(f"port {port} of {settings.host} cannot be used: choose another one with --port") from error
+    listening.listen(config.backlog)  # whoever is told the address may connect at once
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="web")
     thread.start()
