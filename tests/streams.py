@@ -63,3 +63,10 @@ def events(web: WebProcess, topics: str) -> Iterator[Stream]:
         assert answer.headers["content-type"].startswith("text/event-stream")
         lines = answer.iter_lines()
         yield Stream(lambda: json.loads(next(line for line in lines if line.startswith("data: "))[6:]))
+
+
+def started(web: WebProcess, path: str = "/api/ml/train") -> str:
+    """A new job's id."""
+    answer = web.post(path)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["job_id"])

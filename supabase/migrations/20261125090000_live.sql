@@ -24,7 +24,7 @@ create sequence public.step_revisions;
 alter table public.pipeline_jobs add column revision bigint not null default nextval('public.step_revisions');
 comment on column public.pipeline_jobs.revision is 'Grows with every change, also where a step is written down anew.';
 
-create function public.job_revised() returns trigger language plpgsql set search_path = '' as $$
+create function public.revised() returns trigger language plpgsql set search_path = '' as $$
 begin
   new.revision := old.revision + 1;
   return new;
@@ -35,7 +35,7 @@ create trigger job_revised before update on public.job_queue for each row when (
   is distinct from
   (new.status, new.progress, new.message, new.attempt, new.cancel_requested_at, new.run_after, new.worker,
     new.priority, new.max_attempts, new.result, new.error)
-) execute function public.job_revised();
+) execute function public.revised();
 
 create function public.step_revised() returns trigger language plpgsql set search_path = '' as $$
 begin
@@ -76,16 +76,11 @@ create trigger steps_changed after update on public.pipeline_jobs referencing ne
 -- Matches and fixtures -----------------------------------------------------------------------------------------
 
 alter table public.upcoming_matches add column revision integer not null default 1 check (revision >= 1);
-create function public.fixture_revised() returns trigger language plpgsql set search_path = '' as $$
-begin
-  new.revision := old.revision + 1;
-  return new;
-end $$;
 create trigger fixture_revised before update on public.upcoming_matches for each row when (
   (old.start_at, old.player_a, old.player_b, old.team_a, old.team_b, old.stream, old.status)
   is distinct from
   (new.start_at, new.player_a, new.player_b, new.team_a, new.team_b, new.stream, new.status)
-) execute function public.fixture_revised();
+) execute function public.revised();
 
 create function public.matches_changed() returns trigger language plpgsql set search_path = '' as $$
 begin
@@ -172,8 +167,8 @@ declare f text;
 begin
   call public.open_table('track_record', 'select, insert, update, delete');
   call public.open_table('forecast_revision', 'select, update');
-  foreach f in array array['tell(text, text[])', 'job_revised()', 'step_revised()', 'jobs_changed()',
-    'steps_changed()', 'fixture_revised()', 'matches_changed()', 'forecasts_changed()', 'models_changed()',
+  foreach f in array array['tell(text, text[])', 'revised()', 'step_revised()', 'jobs_changed()',
+    'steps_changed()', 'matches_changed()', 'forecasts_changed()', 'models_changed()',
     'ledger_grew()', 'record_changed()', 'refuse_change()', 'ledger_time(timestamptz)'] loop
     execute format('revoke all on function public.%s from public', f);
   end loop;
