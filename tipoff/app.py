@@ -18,8 +18,11 @@ from starlette.middleware.gzip import GZipMiddleware
 
 import tipoff
 from tipoff.api import docs, problems, stopping
+from tipoff.api.alerts.routes import routes as alerts
 from tipoff.api.backend import Backend
 from tipoff.api.front import Front
+from tipoff.api.health.routes import Looks
+from tipoff.api.health.routes import routes as health
 from tipoff.api.jobs.routes import routes as jobs
 from tipoff.api.keys.routes import routes as keys
 from tipoff.api.ledger.routes import routes as ledger
@@ -32,6 +35,8 @@ from tipoff.api.predictions.routes import routes as predictions
 from tipoff.api.record.routes import routes as record
 from tipoff.api.system.routes import routes as system
 from tipoff.api.watcher import Watcher
+from tipoff.health.settings import read_health_settings
+from tipoff.pipeline.monitoring import monitor_of, rescue_of
 from tipoff.settings import Settings
 
 DESCRIPTION = """Forecasts for NBA 2K eSports matches: calibrated, sealed before the start, graded in public.
@@ -51,6 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
     backend = Backend(settings)
     hub = Hub(backend)
     watcher = Watcher(backend, hub)
+    monitor = monitor_of(settings, read_health_settings(), backend.waiting, rescue_of(settings))
 
     def told_to_stop() -> None:
         backend.stopping.set()
@@ -63,11 +69,13 @@ def create_app(settings: Settings) -> FastAPI:
         hub.start()
         backend.start()
         watcher.start()
+        monitor.start()
         restore = stopping.when_asked_to_stop(told_to_stop)
         try:
             yield
         finally:
             restore()
+            monitor.stop()
             watcher.stop()
             hub.stop()
             backend.stop()
@@ -83,9 +91,9 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(docs.Policy),
         ],
     )  # fmt: skip
-    app.state.backend, app.state.hub = backend, hub
+    app.state.backend, app.state.hub, app.state.looks = backend, hub, Looks(monitor)
     problems.install(app)
-    for routes in (matches, players, predictions, models, record, ledger, jobs, live, system, keys):
+    for routes in (matches, players, predictions, models, record, ledger, jobs, live, system, health, alerts, keys):
         app.router.routes.extend(routes.routes)  # include_router would match each request twice
     generate = app.openapi
     app.openapi = lambda: _documented(app, generate)  # type: ignore[method-assign]

@@ -6,6 +6,8 @@ create table public.system_health (
   overall_status text not null check (overall_status in ('healthy', 'warning', 'error')),
   duration_ms double precision not null check (duration_ms >= 0),
   checker text not null check (checker <> ''),
+  statuses jsonb not null default '{}' check (jsonb_typeof(statuses) = 'object'),
+  metrics jsonb not null default '{}' check (jsonb_typeof(metrics) = 'object'),
   report jsonb not null check (jsonb_typeof(report) = 'object')
 );
 comment on table public.system_health is 'Every report of the periodic check; of many processes one makes it.';
@@ -87,6 +89,8 @@ create table public.deliveries (
 comment on table public.deliveries is 'Each try to deliver a message, and what came of it.';
 create index deliveries_of on public.deliveries (message_id);
 create index deliveries_newest on public.deliveries (at desc);
+
+create index quarantine_seen on public.quarantine (last_seen_at desc);
 
 -- The request that asked for a job, so that it can be followed from log to log.
 alter table public.job_queue add column request_id text check (length(request_id) <= 128);

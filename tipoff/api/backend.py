@@ -17,7 +17,6 @@ from psycopg_pool import PoolTimeout
 
 from tipoff.api.access import Keys
 from tipoff.api.cache import ReadCache
-from tipoff.api.deadlines import Deadlines
 from tipoff.api.limiting import Limiter
 from tipoff.api.newest import NewestState
 from tipoff.api.problems import AwayError
@@ -25,6 +24,7 @@ from tipoff.jobs.service import JobService
 from tipoff.jobs.types import job_types
 from tipoff.settings import Settings
 from tipoff.storage import keys
+from tipoff.storage.deadlines import Deadlines
 from tipoff.storage.keys import StoredKey
 from tipoff.storage.migrations import migrate
 from tipoff.storage.pool import Connection, Pool, open_pool
@@ -68,6 +68,7 @@ class Backend:
         self.limiter = Limiter(settings.reads_a_minute, settings.writes_a_minute, settings.failures_a_minute)
         self._pool: Pool | None = None
         self._places = asyncio.Semaphore(PLACES)
+        self._queued = 0
         self.stopping = threading.Event()
         self._stop = threading.Event()
         self._answered = -1e9
@@ -97,15 +98,22 @@ class Backend:
     @contextlib.asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
         """A turn to work in a thread: who waits for one costs nothing, many threads get in each other's way."""
+        self._queued += 1
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._places.acquire()
         except TimeoutError as error:
             raise AwayError("every connection is busy") from error
+        finally:
+            self._queued -= 1
         try:
             yield
         finally:
             self._places.release()
+
+    def waiting(self) -> int:
+        """Requests that wait for a place or a connection."""
+        return self._queued + (self._pool.get_stats().get("requests_waiting", 0) if self._pool else 0)
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:

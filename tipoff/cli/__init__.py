@@ -15,9 +15,13 @@ COMMANDS = {
     "demo": "demo", "up": "up", "fetch": "live", "train": "live", "predict": "live", "backtest": "backtest",
     "serve-league": "league", "record": "record", "why": "insight", "what-if": "insight", "ratings": "insight",
     "teams": "insight", "h2h": "insight", "worker": "worker",
+    "health": "health",
 }  # fmt: skip
 """the module of each command, whose function has its name"""
-GROUPS = {"jobs": "jobs", "keys": "keys", "ledger": "record", "models": "models", "odds": "odds", "db": "db"}
+GROUPS = {
+    "jobs": "jobs", "keys": "keys", "ledger": "record", "models": "models", "odds": "odds", "db": "db",
+    "alerts": "health",
+}  # fmt: skip
 """the module of each group of commands, whose `app` it is"""
 
 

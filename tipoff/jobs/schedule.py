@@ -23,6 +23,7 @@ COUNTED = 100_000
 DEFAULTS: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("refresh", "quick_data_refresh", {}, "*/3 * * * *"),
     ("predictions", "prediction_generation", {"return_predictions": False}, "* * * * *"),
+    ("ledger verification", "ledger_verification", {}, "7 * * * *"),
     ("track record", "track_record", {}, "*/10 * * * *"),
     ("nightly training", "model_training", {}, "15 4 * * *"),
     ("weekly cleanup", "cleanup", {}, "30 3 * * 0"),

@@ -117,6 +117,7 @@ class CleanupParams(Params):
 
     days: int = Field(30, ge=1, le=3650, description="Final jobs older than this go.")
     keep: int = Field(10_000, ge=1, le=1_000_000, description="At most that many final jobs stay.")
+    keep_reports: float = Field(8, ge=7, le=3650, description="Health reports of that many days stay.")
     keep_models: int = Field(20, ge=1, le=10_000, description="Files of that many newest models stay.")
 
 
@@ -163,6 +164,11 @@ BUILT_IN: tuple[JobType, ...] = (
         "track_record", f"{_HERE}.predictions:track_record",
         "Work out what the sealed forecasts scored, with intervals and baselines, for everybody to read.",
         NoParams, 280.0, 1024, single=True,
+    ),
+    JobType(
+        "ledger_verification", f"{_HERE}.care:ledger_verification",
+        "Recompute the ledger's chain and compare it with published heads; the health check tells of what is broken.",
+        NoParams, 280.0, single=True,
     ),
     JobType(
         "database_care", f"{_HERE}.care:database_care", "Vacuum and analyze every table; report sizes.",

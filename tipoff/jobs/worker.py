@@ -22,6 +22,7 @@ import psycopg
 from tipoff.domain.job import Job, JobError
 from tipoff.jobs import schedule
 from tipoff.jobs.deployment import Deployment
+from tipoff.jobs.presence import Presence
 from tipoff.jobs.slot import Slot
 from tipoff.jobs.strays import sweep
 from tipoff.jobs.types import JobType
@@ -75,6 +76,8 @@ class Worker:
         self._dsn = deployment.dsn
         self._slots = [Slot(deployment, self._on_end) for _ in range(concurrency)]
         self._held: dict[uuid.UUID, Held] = {}
+        home = deployment.settings.home
+        self._presence = Presence(self._store, home, self._only, concurrency, lambda: len(self._held))
         self._finishing: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._look_now = True
@@ -94,7 +97,7 @@ class Worker:
         """Until `stop`."""
         sweep()
         self._report(f"worker {self.name} runs {', '.join(self._only)}")
-        helpers = [self._watched(self._listen()), self._watched(self._beat_for_ever())]
+        helpers = [self._watched(work) for work in (self._listen(), self._beat_for_ever(), self._presence.tell())]
         try:
             await self._work()
             await self._drain()
@@ -104,6 +107,7 @@ class Worker:
             await asyncio.gather(*helpers, return_exceptions=True)
             await asyncio.gather(*(slot.close() for slot in self._slots))
             await self._write_the_rest()
+            await self._presence.leave()
             await self._store.close()
         if self._broken is not None:
             raise self._broken

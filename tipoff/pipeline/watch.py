@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from tipoff.backtest.report import as_json
 from tipoff.ledger.chain import Head, Verification, verify
 from tipoff.ledger.drift import DAYS, Drift, watch
 from tipoff.ledger.record import PERIODS, Record, make_record, make_records, read_ledger, sealed_in
-from tipoff.storage import ledger, matches, models, quotes, track_record
+from tipoff.storage import health, ledger, matches, models, quotes, track_record
 from tipoff.storage.pool import Pool
 
 OLDEST = dt.timedelta(hours=1)
@@ -63,6 +64,30 @@ def verify_database(pool: Pool, heads: Sequence[Head] = ()) -> tuple[Verificatio
         connection.execute("set transaction isolation level repeatable read")
         found = verify(ledger.rows(connection), heads)
         return found, ledger.mismatched_predictions(connection), ledger.owns_ledger(connection)
+
+
+def keep_verification(pool: Pool, heads: Sequence[Head]) -> Verification:
+    """Verify the whole ledger and keep what came of it, for the health check to judge."""
+    found, mismatched, _ = verify_database(pool, heads)
+    broken = None
+    if found.broken is not None:
+        broken = f"row {found.broken.seq}: {found.broken.reason}"
+    elif mismatched:
+        broken = f"match_predictions differs from the ledger at row {mismatched[0]}"
+    with pool.connection() as connection:
+        health.find(connection, "ledger", {"rows": found.rows, "heads": found.heads_compared, "broken": broken})
+    return found
+
+
+def keep_drift(pool: Pool, horizons: Sequence[int], now: dt.datetime) -> list[Drift]:
+    """Watch the active model for drift and keep what was seen, for the health check to judge."""
+    watched = drift(pool, horizons, now)
+    with pool.connection() as connection:
+        active = models.active(connection)
+        if active is not None:
+            seen = [dataclasses.asdict(one) for one in watched]
+            health.find(connection, "drift", {"model": active[0], "watched": seen})
+    return watched
 
 
 def refresh_performance(

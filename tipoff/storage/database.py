@@ -33,6 +33,13 @@ def addresses(settings: Settings) -> tuple[str, str]:
     return postgres.application_dsn, owner
 
 
+def address(settings: Settings) -> str:
+    """The application's address of the database, whether or not it runs."""
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    return private_postgres(settings).application_dsn
+
+
 @contextlib.contextmanager
 def database(settings: Settings) -> Iterator[Pool]:
     """A pool on the database, started and brought to the schema (as its owner) where needed."""

@@ -186,6 +186,15 @@ class LeaseStore:
             {**_held(job), "numbers": [number for number, _ in lines], "lines": [line for _, line in lines]},
         )
 
+    async def present(self, values: dict[str, Any]) -> None:
+        """Say that this worker lives, on which machine, and how full that is."""
+        resources = Jsonb(values["resources"])
+        await self._ask(transitions.PRESENT, {**values, "name": self.worker, "resources": resources})
+
+    async def leave(self) -> None:
+        """Say that it has stopped."""
+        await self._ask(transitions.LEAVE, {"name": self.worker})
+
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Async]:
         """A transaction on the connection; DatabaseAwayError when it breaks."""

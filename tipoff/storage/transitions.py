@@ -217,3 +217,14 @@ where ({HELD}) or (id = %(id)s and token = %(token)s and status = 'completed')
 on conflict do nothing
 """
 """Lines that the attempt's process wrote; also after it completed the job in a transaction of its own."""
+
+PRESENT = """
+insert into job_workers (name, host, pid, version, types, concurrency, running, resources)
+values (%(name)s, %(host)s, %(pid)s, %(version)s, %(types)s, %(concurrency)s, %(running)s, %(resources)s)
+on conflict (name) do update
+  set running = excluded.running, resources = excluded.resources, seen_at = clock_timestamp()
+"""
+"""A worker lives."""
+
+LEAVE = "delete from job_workers where name = %(name)s"
+"""A worker has stopped."""

@@ -11,10 +11,11 @@ from tipoff.errors import InputError
 from tipoff.jobs.service import JobService
 from tipoff.jobs.types import CleanupParams
 from tipoff.jobs.work import Work
+from tipoff.ledger.export import read_heads
 from tipoff.pipeline.registry import prune
 from tipoff.pipeline.statistics import refresh_statistics
-from tipoff.pipeline.watch import drift
-from tipoff.storage import care, keys, models, outbox, schedules
+from tipoff.pipeline.watch import keep_drift, keep_verification
+from tipoff.storage import alerts, care, health, keys, models, outbox, schedules
 
 
 def cleanup(work: Work) -> dict[str, Any]:
@@ -26,6 +27,8 @@ def cleanup(work: Work) -> dict[str, Any]:
             "answers": keys.forget_expired(connection),
             "ticks": schedules.forget_ticks(connection, params.days),
             "messages": outbox.forget(connection, params.days),
+            "reports": health.forget(connection, params.keep_reports),
+            "alerts": alerts.forget(connection, params.days),
         }
     found["models"] = len(prune(work.pool, work.store, params.keep_models, work.now))
     found["players"] = refresh_statistics(work.pool, work.now)
@@ -38,7 +41,7 @@ def model_review(work: Work) -> dict[str, Any]:
     with work.pool.connection() as connection:
         scored = models.scored(connection)
         champion = models.active(connection)
-    watched = drift(work.pool, work.settings.horizons, work.now)
+    watched = keep_drift(work.pool, work.settings.horizons, work.now)
     drifted = [d for d in watched if d.drifted]
     found: dict[str, Any] = {
         "champion": champion[0] if champion else None,
@@ -59,6 +62,14 @@ def model_review(work: Work) -> dict[str, Any]:
         else f"{len(watched)} measures watched, none drifted"
     )  # fmt: skip
     return found
+
+
+def ledger_verification(work: Work) -> dict[str, Any]:
+    """Recompute the whole chain, and compare it with the heads that this machine published."""
+    heads = read_heads(work.settings.heads) if work.settings.heads.exists() else []
+    found = keep_verification(work.pool, heads)
+    work.message = f"{found.rows} rows verify" if found.broken is None else f"BROKEN: {found.broken.reason}"
+    return {"rows": found.rows, "heads": found.heads_compared, "broken": found.broken and found.broken.reason}
 
 
 def database_care(work: Work) -> dict[str, Any]:

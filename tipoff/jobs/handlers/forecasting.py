@@ -11,7 +11,7 @@ from tipoff.pipeline.code import code_version
 from tipoff.pipeline.heads import publish_due
 from tipoff.pipeline.predict import predict
 from tipoff.pipeline.seal import grade_known, seal_due
-from tipoff.pipeline.watch import drift, refresh_performance
+from tipoff.pipeline.watch import keep_drift, refresh_performance
 from tipoff.storage import ledger, models
 
 LOOK_BACK = dt.timedelta(days=14)
@@ -59,7 +59,7 @@ def grade(work: Work, everything: bool) -> dict[str, Any]:
         refresh_performance(work.pool, settings.horizons, now, since)
         found["drift"] = [
             {"measure": d.measure, "promised": d.promised, "seen": d.seen}
-            for d in drift(work.pool, settings.horizons, now) if d.drifted
+            for d in keep_drift(work.pool, settings.horizons, now) if d.drifted
         ]  # fmt: skip
     every = dt.timedelta(minutes=settings.heads_every)
     head = publish_due(work.pool, settings.heads, every, settings.heads_git, now)

@@ -50,11 +50,12 @@ class Deadlines:
         with self._lock:
             for connection, begun, deadline in self._held.values():
                 if now > deadline or (older_than is not None and now - begun > older_than):
-                    gone += _shut(connection)
+                    gone += shut(connection)
         return gone
 
 
-def _shut(connection: Connection) -> int:
+def shut(connection: Connection) -> int:
+    """Shut its socket down, whoever waits on it; how many that were (0: it was closed already)."""
     try:
         with socket.socket(fileno=os.dup(connection.fileno())) as wire:
             wire.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,56 @@
+"""The check `database`."""
+
+from __future__ import annotations
+
+from tipoff.health.report import Checked, Finding
+from tipoff.health.rules import beyond, error, warning
+from tipoff.health.settings import HealthSettings
+from tipoff.storage.health import DatabaseFacts
+
+
+def away(why: str) -> Checked:
+    """It does not answer."""
+    return Checked("", (error("database_away", f"the database does not answer: {why}"),), looked=True)
+
+
+def database(
+    facts: DatabaseFacts, seconds: float, skew: float, expected: str, waiting: int | None, limits: HealthSettings
+) -> Checked:
+    """`seconds` of a round trip, `skew` of the clocks, `waiting` for a connection of this process's pool."""
+    mb = facts.bytes / 2**20
+    used = 100 * facts.connections / max(1, facts.most_connections)
+    found: list[Finding] = [
+        *beyond("database_slow", seconds, limits.pair("round_trip"), f"a round trip takes {seconds * 1000:.0f} ms"),
+        *beyond(
+            "connections_used_up", used, limits.pair("connections_percent"),
+            f"{facts.connections} of {facts.most_connections} connections of the server are in use",
+        ),
+        *beyond(
+            "pool_exhausted", waiting or 0, limits.pair("pool_waiting"),
+            f"{waiting} requests wait for a connection of this process",
+        ),
+        *beyond("database_large", mb, limits.pair("database_mb"), f"the database has {mb:,.0f} MB"),
+        *beyond(
+            "clock_skewed", abs(skew), limits.pair("clock_skew"),
+            f"this machine's clock is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} the database's",
+        ),
+    ]  # fmt: skip
+    if facts.slow:
+        found.append(warning(
+            "slow_queries", f"{facts.slow} statements have run for over {limits.slow_query:g} s, "
+            f"the longest for {facts.longest:.0f} s",
+        ))  # fmt: skip
+    if facts.schema_version != expected:
+        behind = facts.schema_version < expected
+        found.append((error if behind else warning)(
+            "schema_differs", f"the schema is {facts.schema_version or 'empty'}, this code expects {expected}",
+        ))  # fmt: skip
+    return Checked(
+        f"answers in {seconds * 1000:.0f} ms", tuple(found),
+        {
+            "database_ms": round(seconds * 1000, 2), "database_mb": round(mb, 1),
+            "database_connections": facts.connections, "database_connections_most": facts.most_connections,
+            "pool_waiting": waiting, "slow_queries": facts.slow, "schema_version": facts.schema_version,
+            "clock_skew_seconds": round(skew, 3),
+        },
+    )  # fmt: skip

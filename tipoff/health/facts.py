@@ -1,0 +1,112 @@
+"""What the database knows, asked over one connection that is made again when lost; each question for itself."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import psycopg
+
+from tipoff.clock import Clock
+from tipoff.health.settings import HealthSettings
+from tipoff.storage import health
+from tipoff.storage.deadlines import shut
+from tipoff.storage.health import DatabaseFacts, ForecastFacts, FreshnessFacts, ModelFacts, QueueFacts
+from tipoff.storage.pool import Connection, configure, connection_kwargs
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A question that the database did not answer though it is there; `hung`: it took too long."""
+
+    why: str
+    hung: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Facts:
+    """Answers; `seconds` of a round trip; by how many `skew` this machine's clock is ahead of the database's."""
+
+    seconds: float
+    skew: float
+    database: DatabaseFacts | Unanswered
+    queue: QueueFacts | Unanswered
+    models: ModelFacts | Unanswered
+    freshness: FreshnessFacts | Unanswered
+    forecasts: ForecastFacts | Unanswered
+
+
+class Line:
+    """The connection of the checks."""
+
+    def __init__(self, dsn: Callable[[], str], patience: float) -> None:
+        self._dsn, self._patience = dsn, patience
+        self._connection: Connection | None = None
+
+    def connection(self) -> Connection:
+        """The connection, made where there is none; raises psycopg.Error, TipoffError where no address is set."""
+        if self._connection is None or self._connection.closed:
+            kwargs = {
+                **connection_kwargs("tipoff health"),
+                "connect_timeout": max(2, int(self._patience)),
+                "autocommit": True,
+            }
+            self._connection = psycopg.connect(self._dsn(), **kwargs)
+            configure(self._connection, f"{int(1000 * self._patience / 4)}ms")
+        return self._connection
+
+    def cut(self) -> None:
+        """Whoever waits on it gets an error at once."""
+        connection = self._connection
+        if connection is not None:
+            shut(connection)
+
+    def close(self) -> None:
+        """Give it back."""
+        if self._connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                self._connection.close()
+            self._connection = None
+
+
+def gather(line: Line, limits: HealthSettings, horizon: int, clock: Clock) -> Facts:
+    """Ask everything; raises psycopg.OperationalError where the database is away."""
+    connection = line.connection()
+    begun = time.perf_counter()
+    try:
+        connection.execute("select 1")
+    except psycopg.OperationalError:
+        line.close()  # the server may have ended it while it was idle
+        connection = line.connection()
+        begun = time.perf_counter()
+        connection.execute("select 1")
+    seconds = time.perf_counter() - begun
+    late = 60 * limits.schedule_minutes_warning
+    before = clock.now()
+    database = _ask(connection, lambda: health.database(connection, limits.slow_query))
+    between = before + (clock.now() - before) / 2
+    return Facts(
+        seconds,
+        0.0 if isinstance(database, Unanswered) else (between - database.now).total_seconds(),
+        database,
+        _ask(connection, lambda: health.queue(connection, limits.stuck_seconds, late, limits.worker_seconds)),
+        _ask(connection, lambda: health.models(connection)),
+        _ask(connection, lambda: health.freshness(connection)),
+        _ask(connection, lambda: health.forecasts(connection, horizon)),
+    )
+
+
+def _ask(connection: Connection, question: Callable[[], T]) -> T | Unanswered:
+    """Raises psycopg.OperationalError where the connection is lost."""
+    try:
+        return question()
+    except psycopg.Error as error:
+        if connection.closed:
+            raise
+        hung = isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable)
+        return Unanswered(str(error).strip().splitlines()[0], hung)

@@ -1,0 +1,350 @@
+"""What checks ask the database: one question each, of indexes and small tables; and the reports that are kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from tipoff.storage.pool import Connection
+
+EXPECTED = ("other_sport",)
+"""rows that are refused and no trouble"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatabaseFacts:
+    """The server as this connection sees it; `slow` statements have run longer than asked, `longest` in seconds."""
+
+    now: dt.datetime
+    bytes: int
+    schema_version: str
+    slow: int
+    longest: float
+    connections: int
+    most_connections: int
+
+
+def database(connection: Connection, slow_seconds: float) -> DatabaseFacts:
+    """Clock, size, schema, statements that run for long, connections."""
+    [row] = connection.execute(
+        """
+        select clock_timestamp(), pg_database_size(current_database()),
+          coalesce((select max(version) from supabase_migrations.schema_migrations), ''),
+          a.slow, a.longest, a.connections,
+          current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+        from (
+          select count(*) filter (where seconds > %(slow)s)::int as slow,
+            coalesce(max(seconds), 0)::float8 as longest, count(*)::int as connections
+          from (
+            select case when state = 'active' and pid <> pg_backend_pid()
+              then extract(epoch from clock_timestamp() - query_start) end as seconds
+            from pg_stat_activity where backend_type = 'client backend'
+          ) as s
+        ) as a
+        """,
+        {"slow": slow_seconds},
+    ).fetchall()
+    return DatabaseFacts(*row)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class QueueFacts:
+    """The queue and who works on it; ages are in seconds."""
+
+    running: int
+    pending: int
+    oldest: float
+    stuck: list[str]
+    failed_hour: int
+    ended_hour: int
+    failed_last: dict[str, str]
+    workers: int
+    last_seen: dt.datetime | None
+    machines: list[dict[str, Any]]
+    late: list[str]
+    latest: float
+    missed_hour: int
+    switched_off: dict[str, str]
+
+
+def queue(connection: Connection, stuck_seconds: float, late_seconds: float, alive_seconds: float) -> QueueFacts:
+    """Stuck: its lease ran out `stuck_seconds` ago and nobody took it over.
+
+    `failed_last` are the types whose newest job of the last day failed, each with its error; `machines` what each
+    live worker said of its machine.
+    """
+    [row] = connection.execute(
+        """
+        select
+          (select count(*)::int from job_queue where status = 'running'),
+          (select count(*)::int from (select from job_queue where status = 'pending' limit 10000) as p),
+          coalesce((select extract(epoch from clock_timestamp() - least(min(run_after), clock_timestamp()))::float8
+            from (select run_after from job_queue where status = 'pending' order by rank, id limit 1000) as o), 0),
+          array(select type || ' ' || id from job_queue where status = 'running'
+            and lease_until < clock_timestamp() - make_interval(secs => %(stuck)s) order by id limit 20),
+          h.failed, h.ended,
+          coalesce((select jsonb_object_agg(type, error) from (
+            select distinct on (type) type, status, left(coalesce(error ->> 'message', ''), 200) as error
+            from job_queue where finished_at > clock_timestamp() - interval '24 hours'
+              and status in ('completed', 'failed') order by type, finished_at desc
+          ) as l where status = 'failed'), '{}'),
+          w.alive, w.last_seen, w.machines,
+          array(select name from job_schedules where enabled
+            and next_at < clock_timestamp() - make_interval(secs => %(late)s) order by next_at limit 20),
+          coalesce((select extract(epoch from clock_timestamp() - min(next_at))::float8 from job_schedules
+            where enabled), 0),
+          (select coalesce(sum(missed), 0)::int from schedule_ticks
+            where fired_at > clock_timestamp() - interval '1 hour'),
+          coalesce((select jsonb_object_agg(name, left(last_outcome, 200)) from job_schedules
+            where not enabled and last_outcome like 'switched off:%%'), '{}')
+        from (
+          select count(*) filter (where status = 'failed')::int as failed, count(*)::int as ended
+          from job_queue where finished_at > clock_timestamp() - interval '1 hour' and status <> 'cancelled'
+        ) as h, (
+          select count(*) filter (where live)::int as alive, max(seen_at) as last_seen,
+            coalesce(jsonb_agg(resources || jsonb_build_object('worker', name, 'host', host)) filter (where live),
+              '[]')
+              as machines
+          from (
+            select *, seen_at > clock_timestamp() - make_interval(secs => %(alive)s) as live from job_workers
+          ) as j
+        ) as w
+        """,
+        {"stuck": stuck_seconds, "late": late_seconds, "alive": alive_seconds},
+    ).fetchall()
+    return QueueFacts(*row)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """The champion and what jobs found of it and of the ledger; findings are (what, when)."""
+
+    version: int | None
+    sha256: str | None
+    trained_at: dt.datetime | None
+    state_matches: int | None
+    drift: dict[str, Any] | None
+    drift_at: dt.datetime | None
+    verification: dict[str, Any] | None
+    verified_at: dt.datetime | None
+
+
+def models(connection: Connection) -> ModelFacts:
+    """The champion; the newest watch for drift and verification of the ledger."""
+    [row] = connection.execute(
+        """
+        select m.version, m.sha256, m.created_at, s.matches, d.value, d.as_of, v.value, v.as_of
+        from (select) as one
+        left join model_registry m on m.active
+        left join filter_states s on s.model_sha256 = m.sha256
+        left join health_findings d on d.name = 'drift'
+        left join health_findings v on v.name = 'ledger'
+        """
+    ).fetchall()
+    return ModelFacts(*row)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FreshnessFacts:
+    """What has come from the league, and when; `refused` rows were refused for the first time within a day."""
+
+    fetched_at: dt.datetime | None
+    newest_result: dt.datetime | None
+    fixtures: int
+    horizon: dt.datetime | None
+    arrived_day: int
+    refused_day: int
+    refused_hour: dict[str, int]
+    unread: int
+    unread_since: dt.datetime | None
+
+
+def freshness(connection: Connection) -> FreshnessFacts:
+    """Last answer, newest result, coming matches, quarantine, answers that wait to be read."""
+    [row] = connection.execute(
+        """
+        select
+          (select last_fetched_at from raw_payloads order by last_fetched_at desc limit 1),
+          (select start_at from matches where status = 'final' order by start_at desc limit 1),
+          f.fixtures, f.horizon,
+          (select count(*)::int from matches where start_at > clock_timestamp() - interval '24 hours'),
+          q.day, q.hour, u.unread, u.since
+        from (
+          select count(*)::int as fixtures, max(start_at) as horizon from upcoming_matches
+          where status = 'scheduled' and start_at > clock_timestamp()
+        ) as f, (
+          select coalesce(sum(new), 0)::int as day,
+            coalesce(jsonb_object_agg(reason, hour) filter (where hour > 0), '{}') as hour
+          from (
+            select reason, count(*) filter (where last_seen_at > clock_timestamp() - interval '1 hour') as hour,
+              count(*) filter (where first_seen_at > clock_timestamp() - interval '24 hours') as new
+            from quarantine
+            where last_seen_at > clock_timestamp() - interval '24 hours' and reason <> all(%(expected)s)
+            group by reason
+          ) as r
+        ) as q, (
+          select count(*)::int as unread, min(last_fetched_at) as since from raw_payloads where ingested_at is null
+        ) as u
+        """,
+        {"expected": list(EXPECTED)},
+    ).fetchall()
+    return FreshnessFacts(*row)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ForecastFacts:
+    """Matches of the last day that could have been sealed, and were; `clock` is the ledger's."""
+
+    clock: str | None
+    opened_at: dt.datetime | None
+    begun: int
+    sealed: int
+    rows: int
+
+
+def forecasts(connection: Connection, horizon: int) -> ForecastFacts:
+    """Of the matches that began within a day and since the ledger was opened: how many were sealed in time.
+
+    In time is `horizon` minutes before the start at the latest, less what the seal itself may be late. A match whose
+    fixture was never seen before it began is not counted: nobody could have sealed it.
+    """
+    [row] = connection.execute(
+        """
+        with opened as (
+          select (content::jsonb) #>> '{body,clock}' as clock, ((content::jsonb) ->> 'at')::timestamptz as at
+          from ledger where seq = 1
+        ), begun as (
+          select u.external_id, u.start_at from upcoming_matches u, opened o
+          where u.status in ('scheduled', 'played')
+            and u.start_at between clock_timestamp() - interval '24 hours' and clock_timestamp()
+            and u.first_seen_at < u.start_at - make_interval(mins => %(horizon)s + 5)
+            and u.start_at > o.at + make_interval(mins => %(horizon)s + 5)
+        )
+        select (select clock from opened), (select at from opened), count(*)::int,
+          count(*) filter (where exists (
+            select from match_predictions p where p.external_id = b.external_id and p.start_at = b.start_at
+              and p.sealed_at < p.start_at))::int,
+          (select coalesce(max(seq), 0)::int from ledger)
+        from begun b
+        """,
+        {"horizon": horizon},
+    ).fetchall()
+    return ForecastFacts(*row)
+
+
+def find(connection: Connection, name: str, value: Mapping[str, Any], now: dt.datetime | None = None) -> None:
+    """Keep what a job has measured, in the place of what it measured before."""
+    connection.execute(
+        """
+        insert into health_findings (name, value, as_of)
+          values (%(name)s, %(value)s, coalesce(%(now)s, clock_timestamp()))
+        on conflict (name) do update set value = excluded.value, as_of = excluded.as_of
+        """,
+        {"name": name, "value": Jsonb(dict(value)), "now": now},
+    )
+
+
+def claim(connection: Connection, checker: str, every: float) -> tuple[bool, int | None, dict[str, Any] | None]:
+    """(whether the periodic check is this process's now, id of the newest report, the report).
+
+    Of many processes one gets it in each `every` seconds.
+    """
+    [row] = connection.execute(
+        """
+        with mine as (
+          insert into health_findings as f (name, value, as_of)
+            values ('periodic_check', jsonb_build_object('checker', %(checker)s::text), clock_timestamp())
+          on conflict (name) do update set value = excluded.value, as_of = excluded.as_of
+            where f.as_of <= clock_timestamp() - make_interval(secs => %(every)s)
+          returning 1
+        )
+        select exists (select from mine), h.id, h.report
+        from (select) as one
+        left join (select id, report from system_health order by checked_at desc, id desc limit 1) as h on true
+        """,
+        {"checker": checker, "every": every},
+    ).fetchall()
+    return bool(row[0]), row[1], row[2]
+
+
+def newest(connection: Connection) -> dict[str, Any] | None:
+    """The newest report."""
+    row = connection.execute("select report from system_health order by checked_at desc, id desc limit 1").fetchone()
+    return row[0] if row else None
+
+
+def keep(connection: Connection, report: Mapping[str, Any], checked_at: dt.datetime) -> None:
+    """Keep a report."""
+    statuses = {name: check["status"] for name, check in report["checks"].items()}
+    figures = {k: v for k, v in report["metrics"].items() if isinstance(v, int | float) and not isinstance(v, bool)}
+    connection.execute(
+        "insert into system_health (checked_at, overall_status, duration_ms, checker, statuses, metrics, report) "
+        "values (%s, %s, %s, %s, %s, %s, %s)",
+        (
+            checked_at, report["overall_status"], report["duration_ms"], report["checker"], Jsonb(statuses),
+            Jsonb(figures), Jsonb(dict(report)),
+        ),
+    )  # fmt: skip
+
+
+BUCKETS = 288
+SHOWN = (
+    "cpu_percent", "memory_percent", "disk_percent", "database_ms", "queue_age_seconds", "fetched_seconds_ago",
+    "result_seconds_ago", "sealed_share",
+)  # fmt: skip
+"""figures of the history"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bucket:
+    """A stretch of the past: reports, how many were healthy, the worst of each check, mean figures."""
+
+    at: dt.datetime
+    reports: int
+    healthy: int
+    status: str
+    checks: dict[str, str]
+    metrics: dict[str, float]
+
+
+def history(connection: Connection, hours: int) -> list[Bucket]:
+    """The last hours in BUCKETS stretches, oldest first; those without a report are left out."""
+    rows = connection.execute(
+        """
+        with found as materialized (
+          select id, date_bin(make_interval(secs => 3600.0 * %(hours)s / %(buckets)s), checked_at, 'epoch') as at,
+            overall_status as status, statuses, metrics
+          from system_health where checked_at > clock_timestamp() - make_interval(hours => %(hours)s)
+        ), checks as (
+          select at, jsonb_object_agg(name, status) as checks from (
+            select at, name, (array['healthy', 'warning', 'error'])[max(array_position(
+              array['healthy', 'warning', 'error'], status))] as status
+            from found, jsonb_each_text(statuses) as s (name, status) group by at, name
+          ) as c group by at
+        ), figures as (
+          select at, jsonb_object_agg(name, value) as metrics from (
+            select at, name, round(avg(value::numeric), 4) as value
+            from found, jsonb_each_text(metrics) as m (name, value) where name = any(%(shown)s) group by at, name
+          ) as f group by at
+        )
+        select at, count(*)::int, count(*) filter (where status = 'healthy')::int,
+          (array['healthy', 'warning', 'error'])[max(array_position(array['healthy', 'warning', 'error'], status))],
+          (select checks from checks c where c.at = found.at),
+          coalesce((select metrics from figures f where f.at = found.at), '{}')
+        from found group by at order by at
+        """,
+        {"hours": hours, "buckets": BUCKETS, "shown": list(SHOWN)},
+    ).fetchall()
+    return [Bucket(*row) for row in rows]
+
+
+def forget(connection: Connection, days: float) -> int:
+    """Delete reports that are older, and workers that have been silent for a day."""
+    connection.execute("delete from job_workers where seen_at < clock_timestamp() - interval '1 day'")
+    return connection.execute(
+        "delete from system_health where checked_at < clock_timestamp() - make_interval(secs => 86400 * %s)", (days,)
+    ).rowcount
