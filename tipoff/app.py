@@ -32,6 +32,7 @@ from tipoff.api.predictions.routes import routes as predictions
 from tipoff.api.record.routes import routes as record
 from tipoff.api.system.routes import routes as system
 from tipoff.api.watcher import Watcher
+from tipoff.api.webhooks.routes import routes as webhooks
 from tipoff.settings import Settings
 
 DESCRIPTION = """Forecasts for NBA 2K eSports matches: calibrated, sealed before the start, graded in public.
@@ -85,7 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
     )  # fmt: skip
     app.state.backend, app.state.hub = backend, hub
     problems.install(app)
-    for routes in (matches, players, predictions, models, record, ledger, jobs, live, system, keys):
+    for routes in (matches, players, predictions, models, record, ledger, jobs, live, system, keys, webhooks):
         app.router.routes.extend(routes.routes)  # include_router would match each request twice
     generate = app.openapi
     app.openapi = lambda: _documented(app, generate)  # type: ignore[method-assign]

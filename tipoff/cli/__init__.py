@@ -17,7 +17,10 @@ COMMANDS = {
     "teams": "insight", "h2h": "insight", "worker": "worker",
 }  # fmt: skip
 """the module of each command, whose function has its name"""
-GROUPS = {"jobs": "jobs", "keys": "keys", "ledger": "record", "models": "models", "odds": "odds", "db": "db"}
+GROUPS = {
+    "jobs": "jobs", "keys": "keys", "ledger": "record", "models": "models", "odds": "odds", "db": "db",
+    "webhooks": "webhooks",
+}  # fmt: skip
 """the module of each group of commands, whose `app` it is"""
 
 
