@@ -35,6 +35,7 @@ from tipoff.api.predictions.routes import routes as predictions
 from tipoff.api.record.routes import routes as record
 from tipoff.api.system.routes import routes as system
 from tipoff.api.watcher import Watcher
+from tipoff.api.webhooks.routes import routes as webhooks
 from tipoff.health.settings import read_health_settings
 from tipoff.pipeline.monitoring import monitor_of, rescue_of
 from tipoff.settings import Settings
@@ -93,7 +94,10 @@ def create_app(settings: Settings) -> FastAPI:
     )  # fmt: skip
     app.state.backend, app.state.hub, app.state.looks = backend, hub, Looks(monitor)
     problems.install(app)
-    for routes in (matches, players, predictions, models, record, ledger, jobs, live, system, health, alerts, keys):
+    for routes in (
+        matches, players, predictions, models, record, ledger, jobs, live, system, health, alerts, webhooks,
+        keys,
+    ):  # fmt: skip
         app.router.routes.extend(routes.routes)  # include_router would match each request twice
     generate = app.openapi
     app.openapi = lambda: _documented(app, generate)  # type: ignore[method-assign]

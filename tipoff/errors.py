@@ -3,7 +3,8 @@
 TipoffError
 ├── InputError            what a person typed or a file holds is wrong; says what, where, what to do
 │   ├── ModelFileError    a model file is damaged, foreign or from another version
-│   └── LeakError         a backtest too good to be true
+│   ├── LeakError         a backtest too good to be true
+│   └── AddressError      a webhook's address is none, or leads where it may not
 ├── UpstreamError
 │   ├── TransientUpstreamError    worth another try: 429, 5xx, connection trouble, a body cut short
 │   └── TerminalUpstreamError     asking again would get the same answer
@@ -30,6 +31,10 @@ class ModelFileError(InputError):
 
 class LeakError(InputError):
     """A backtest scored better than honest forecasts can."""
+
+
+class AddressError(InputError):
+    """A webhook's address is none, or leads where it may not."""
 
 
 class UpstreamError(TipoffError):

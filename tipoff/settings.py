@@ -10,6 +10,7 @@ import platformdirs
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from tipoff.domain.channel import addresses
 from tipoff.errors import InputError
 
 H2H_2026 = "https://api-h2h.hudstats.com/v1"
@@ -19,7 +20,7 @@ H2H_2025 = "https://api-sis-stats.hudstats.com/v1"
 class Settings(BaseSettings):
     """Every setting, with its help."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", hide_input_in_errors=True)
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("tipoff")),
@@ -151,6 +152,17 @@ class Settings(BaseSettings):
         default=50, ge=1, validation_alias="TIPOFF_STREAMS", description="Live streams a client may have open."
     )
 
+    alert_urls: SecretStr | None = Field(
+        default=None,
+        validation_alias="TIPOFF_ALERT_URLS",
+        description="Apprise addresses (mailto://, tgram:// ...) that are told of alerts: between spaces, or JSON.",
+    )
+    webhooks_private: bool = Field(
+        default=False,
+        validation_alias="TIPOFF_WEBHOOKS_PRIVATE",
+        description="Whether webhooks may lead into private networks and to this machine, without TLS too.",
+    )
+
     @field_validator("port", mode="before")
     @classmethod
     def _port(cls, value: object) -> object:
@@ -163,6 +175,11 @@ class Settings(BaseSettings):
         if text and (len(text) < 16 or not text.isascii() or not text.isprintable() or text.startswith("your_")):
             raise ValueError("an API key of at least 16 ASCII characters, like those that tipoff keys create makes")
         return SecretStr(text) if text else None
+
+    @field_validator("alert_urls")
+    @classmethod
+    def _addresses(cls, value: SecretStr | None) -> SecretStr | None:
+        return value if value and addresses(value.get_secret_value()) else None
 
     @field_validator("cors_origins", mode="before")
     @classmethod

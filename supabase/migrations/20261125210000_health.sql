@@ -71,8 +71,12 @@ comment on table public.webhooks is 'Who is told of alerts over HTTP; the secret
 
 alter table public.outbox
   add column channel text not null default '',
-  add column taken_at timestamptz;
+  add column taken_at timestamptz,
+  add column holds boolean not null default true;
 comment on column public.outbox.channel is 'Who receives it; while a channel is down its messages wait and others go on.';
+comment on column public.outbox.taken_at is 'When the attempt began of which there is no word yet.';
+comment on column public.outbox.holds is 'Whether later messages of its channel wait for it; one that has failed often lets them pass.';
+create index outbox_channel on public.outbox (channel, id) where delivered_at is null and given_up_at is null;
 create index outbox_ended on public.outbox (coalesce(delivered_at, given_up_at)) where coalesce(delivered_at, given_up_at) is not null;
 
 create table public.deliveries (
@@ -88,7 +92,7 @@ create table public.deliveries (
 );
 comment on table public.deliveries is 'Each try to deliver a message, and what came of it.';
 create index deliveries_of on public.deliveries (message_id);
-create index deliveries_newest on public.deliveries (at desc);
+create index deliveries_newest on public.deliveries (at desc, id desc);
 
 create index quarantine_seen on public.quarantine (last_seen_at desc);
 

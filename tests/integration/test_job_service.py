@@ -15,7 +15,7 @@ from tests.jobs import JOBS, enqueue, job
 from tipoff.domain.job import JobStatus
 from tipoff.errors import InputError, TipoffError
 from tipoff.jobs import schedule
-from tipoff.storage import jobs, outbox, schedules, transitions
+from tipoff.storage import jobs, schedules, transitions
 from tipoff.storage.pool import Connection, Pool, open_pool
 
 
@@ -302,19 +302,3 @@ def test_schedules_are_edited_and_checked(pool: Pool) -> None:
         ):
             with pytest.raises(InputError, match=message):
                 schedule.edit(connection, JOBS, **bad)  # type: ignore[arg-type]
-
-
-def test_messages_wait_in_the_outbox_with_their_transaction(pool: Pool) -> None:
-    """An alert for something that never happened, or one that is lost."""
-    with contextlib.suppress(RuntimeError), pool.connection() as connection:
-        outbox.put(connection, "webhook", {"url": "http://127.0.0.1:9/"})
-        raise RuntimeError
-    with pool.connection() as connection:
-        assert outbox.take(connection) is None
-        outbox.put(connection, "webhook", {"url": "http://127.0.0.1:9/"})
-        message = outbox.take(connection)
-        assert message is not None
-        assert message.attempts == 1
-        assert outbox.take(connection) is None, "it is due again although nobody has heard of its attempt yet"
-        outbox.failed(connection, message, "nobody there", final=False)
-        assert outbox.take(connection) is None

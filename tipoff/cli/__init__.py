@@ -21,6 +21,7 @@ COMMANDS = {
 GROUPS = {
     "jobs": "jobs", "keys": "keys", "ledger": "record", "models": "models", "odds": "odds", "db": "db",
     "alerts": "health",
+    "webhooks": "webhooks",
 }  # fmt: skip
 """the module of each group of commands, whose `app` it is"""
 

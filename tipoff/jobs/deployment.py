@@ -9,10 +9,14 @@ from typing import Any
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
+from tipoff.delivery.channels import channels
 from tipoff.jobs.types import Secret
 from tipoff.settings import Settings
 
-SECRET_OF = {"supabase_key": Secret.ARTIFACTS, "token": Secret.SOURCE, "token_command": Secret.SOURCE}
+SECRET_OF = {
+    "supabase_key": Secret.ARTIFACTS, "token": Secret.SOURCE, "token_command": Secret.SOURCE,
+    "alert_urls": Secret.ALERTS,
+}  # fmt: skip
 NEVER = ("database_url", "owner_database_url", "operator_key")
 
 
@@ -40,6 +44,7 @@ class Deployment:
         """What must never be shown."""
         values = [getattr(self.settings, name) for name in (*SECRET_OF, "operator_key")]
         texts = [v.get_secret_value() if isinstance(v, SecretStr) else v for v in values if v is not None]
+        texts += [channel.url for channel in channels(self.settings.alert_urls)]
         passwords = [conninfo_to_dict(dsn).get("password") for dsn in (self.dsn, self.owner_dsn)]
         return [str(text) for text in [*texts, *passwords] if text]
 

@@ -26,6 +26,7 @@ class Secret(enum.StrEnum):
     ARTIFACTS = "artifacts"
     SOURCE = "source"
     OWNER = "owner"
+    ALERTS = "alerts"
 
 
 class Params(BaseModel):
@@ -176,7 +177,7 @@ BUILT_IN: tuple[JobType, ...] = (
     ),
     JobType(
         "outbox_delivery", f"{_HERE}.outbox:outbox_delivery", "Deliver messages that wait in the outbox.",
-        NoParams, 120.0, single=True,
+        NoParams, 120.0, secrets=frozenset({Secret.DATABASE, Secret.ALERTS}), single=True, reuse=False,
     ),
     JobType(
         "replay_record", f"{_HERE}.predictions:replay_record",

@@ -1,0 +1,1 @@
+"""Webhooks over HTTP: made, listed and removed by administrators; what was delivered."""

@@ -1,0 +1,1 @@
+"""Notices to people outside: who is told, in which words, and how they get there at least once."""
