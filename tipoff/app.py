@@ -24,6 +24,7 @@ from tipoff.api.ledger.routes import routes as ledger
 from tipoff.api.live.hub import Hub
 from tipoff.api.live.routes import routes as live
 from tipoff.api.matches.routes import routes as matches
+from tipoff.api.metrics.routes import Metrics
 from tipoff.api.models.routes import routes as models
 from tipoff.api.players.routes import routes as players
 from tipoff.api.predictions.routes import routes as predictions
@@ -85,6 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     for routes in (matches, players, predictions, models, record, ledger, jobs, live, system, keys):
         app.router.routes.extend(routes.routes)  # include_router would match each request twice
+    app.router.routes.append(Metrics(backend, hub).route)
     generate = app.openapi
     app.openapi = lambda: _documented(app, generate)  # type: ignore[method-assign]
     return app

@@ -91,6 +91,8 @@ create index deliveries_newest on public.deliveries (at desc);
 -- The request that asked for a job, so that it can be followed from log to log.
 alter table public.job_queue add column request_id text check (length(request_id) <= 128);
 
+create index quarantine_recent on public.quarantine (last_seen_at desc);
+
 do $$
 declare t text;
 begin
