@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+
+DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
+PROMETHEUS = DEPLOY / "prometheus"
+NAME = re.compile(r"\b(?:tipoff|process)_\w+")
 
 HEALTHY = """
 insert into model_registry (sha256, created_at, document, active, verdict)
@@ -47,3 +56,20 @@ def promtool() -> str:
     if found is None:
         pytest.skip("promtool (Debian package prometheus) is not installed")
     return found
+
+
+def rules() -> list[dict[str, Any]]:
+    """The alert rules."""
+    found: list[dict[str, Any]] = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"][0]["rules"]
+    return found
+
+
+def panels() -> list[str]:
+    """What the panels of the dashboard ask."""
+    made = json.loads((DEPLOY / "grafana" / "tipoff.json").read_text())["panels"]
+    return [target["expr"] for panel in made for target in panel.get("targets", [])]
+
+
+def named(question: str) -> set[str]:
+    """Metrics that a question is about."""
+    return set(NAME.findall(question))

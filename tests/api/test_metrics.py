@@ -11,8 +11,9 @@ import pytest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.jobs import ROOT
 from tests.large import fill
-from tests.metrics import HEALTHY, promtool
+from tests.metrics import HEALTHY, named, panels, promtool, rules
 from tests.web import MASTER, WebProcess, make_key
 from tipoff.api.access import Scope
 from tipoff.storage.embedded import PrivatePostgres
@@ -138,6 +139,29 @@ def test_figures_are_those_of_the_database(filled: WebProcess, kept_pool: Pool) 
     assert value(found, "tipoff_pool_size") >= 1
     assert value(found, "process_resident_memory_bytes") > 2e7
     assert len([s for f in found.values() for s in f.samples]) > 150
+
+
+def test_rules_and_panels_ask_for_what_there_is(filled: WebProcess) -> None:
+    """A rule that never fires and a panel that stays empty, because a metric has another name."""
+    there = {sample.name for family in scraped(filled).values() for sample in family.samples}
+    asked = {name for question in [*panels(), *(rule["expr"] for rule in rules())] for name in named(question)}
+    assert asked - there == set()
+    ours = {name.removesuffix("_bucket") for name in there if name.startswith("tipoff_")}
+    ours = {name for name in ours if not name.endswith(("_seconds_count", "_seconds_sum"))}
+    assert ours - {name.removesuffix("_bucket") for name in asked} == set(), "nobody looks at these"
+
+
+def test_the_page_tells_of_every_metric(filled: WebProcess) -> None:
+    """A metric that nobody can find; a page that tells of one that is gone."""
+    rows = []
+    for family in sorted(scraped(filled).values(), key=lambda family: family.name):
+        labels = sorted({label for sample in family.samples for label in sample.labels} - {"le"})
+        name = family.name + ("_total" if family.type == "counter" else "")
+        said = ", ".join(f"`{label}`" for label in labels)
+        rows.append(f"| `{name}` | {family.type} | {said} | {family.documentation} |")
+    page = (ROOT / "docs" / "logs-and-metrics.md").read_text()
+    told = [line for line in page.splitlines() if line.startswith(("| `tipoff_", "| `process_"))]
+    assert told == rows, "\n".join(rows)
 
 
 @pytest.fixture

@@ -19,20 +19,20 @@ ONE = {
     "fixtures": ("tipoff_fixtures_known", "Matches to come."),
     "last_fixture": ("tipoff_last_fixture_timestamp_seconds", "When the last known match to come begins."),
     "begun_3h": ("tipoff_fixtures_begun", "Matches that began in the last three hours."),
-    "begun_sealed_3h": ("tipoff_fixtures_begun_sealed", "Those of them with a sealed forecast."),
+    "begun_sealed_3h": ("tipoff_fixtures_begun_sealed", "Matches of the last three hours with a sealed forecast."),
     "sealed_1d": ("tipoff_forecasts_sealed_last_day", "Forecasts sealed in the last 24 hours."),
     "ledger_rows": ("tipoff_ledger_rows", "Rows of the ledger."),
     "workers": ("tipoff_workers_alive", "Workers seen in the last 30 seconds."),
     "outbox_waiting": ("tipoff_outbox_waiting", "Messages that wait for delivery."),
-    "outbox_oldest": ("tipoff_outbox_oldest_waiting_seconds", "Age of the oldest of them; 0: none waits."),
+    "outbox_oldest": ("tipoff_outbox_oldest_waiting_seconds", "Age of the oldest message that waits; 0: none does."),
     "outbox_given_up": ("tipoff_outbox_given_up_last_day", "Messages given up in the last 24 hours."),
     "health_age": ("tipoff_health_age_seconds", "Age of the newest health report."),
     "version": ("tipoff_model_version", "Version of the model that forecasts."),
-    "trained": ("tipoff_model_trained_timestamp_seconds", "When it was trained."),
-    "promised": ("tipoff_model_log_loss_promised", "Log loss it was measured with before it forecast."),
-    "promised_high": ("tipoff_model_log_loss_promised_high", "Upper end of that measurement's 95 % interval."),
-    "log_loss_7d": ("tipoff_model_log_loss", "Log loss of its sealed forecasts of the last seven days."),
-    "graded_7d": ("tipoff_model_matches_graded", "How many matches that is from."),
+    "trained": ("tipoff_model_trained_timestamp_seconds", "When the model that forecasts was trained."),
+    "promised": ("tipoff_model_log_loss_promised", "Log loss the model that forecasts was measured with."),
+    "promised_high": ("tipoff_model_log_loss_promised_high", "Upper end of that log loss's 95 % interval."),
+    "log_loss_7d": ("tipoff_model_log_loss", "Log loss of the model's sealed forecasts, last seven days."),
+    "graded_7d": ("tipoff_model_matches_graded", "Matches behind tipoff_model_log_loss."),
 }  # fmt: skip
 """name and help of each figure that stands alone"""
 
@@ -60,13 +60,18 @@ def of_figures(found: Figures) -> Iterator[Metric]:
 def _of_jobs(found: Figures) -> Iterator[Metric]:
     labels = ("type", "status")
     numbers: Labelled = {(row["type"], status): float(row[status]) for row in found.jobs for status in STATUSES}
-    yield _gauge("tipoff_jobs", "Jobs that are kept.", labels, numbers)
+    yield _gauge("tipoff_jobs", "Jobs in the queue and those that ended and are still kept.", labels, numbers)
     yield _gauge("tipoff_jobs_ended_last_hour", "Jobs that ended in the last hour.", labels, found.ended)
     oldest = max(found.waiting.values(), default=0.0)
-    said = "For how long the oldest job that could run has waited; 0: none waits."
+    said = "For how long the oldest job that could run has waited; 0: none does."
     yield GaugeMetricFamily("tipoff_job_queue_oldest_pending_seconds", said, oldest)
     waiting: Labelled = {(name,): seconds for name, seconds in found.waiting.items()}
-    yield _gauge("tipoff_job_queue_oldest_pending_by_type_seconds", "The same by type.", ("type",), waiting)
+    yield _gauge(
+        "tipoff_job_queue_oldest_pending_by_type_seconds",
+        "The same for each type of job that waits.",
+        ("type",),
+        waiting,
+    )
     for name, key in (("median", "seconds_p50_24h"), ("p95", "seconds_p95_24h")):
         took: Labelled = {(row["type"],): row[key] for row in found.jobs if row[key] is not None}
         said = f"How long completed jobs of the last 24 hours took, {name}."
@@ -91,8 +96,8 @@ def of_process(pool: Mapping[str, int], streams: int, version: str, *, up: bool,
     yield GaugeMetricFamily("tipoff_live_streams", "Open WebSockets and event streams.", streams)
     for name, key, said in (
         ("tipoff_pool_size", "pool_size", "Connections to the database."),
-        ("tipoff_pool_available", "pool_available", "Those that nobody uses."),
-        ("tipoff_pool_waiting", "requests_waiting", "Requests that wait for one."),
+        ("tipoff_pool_available", "pool_available", "Connections to the database that nobody uses."),
+        ("tipoff_pool_waiting", "requests_waiting", "Requests that wait for a connection."),
     ):
         yield GaugeMetricFamily(name, said, float(pool.get(key, 0)))
 
