@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import logging
-import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
-import structlog
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
@@ -17,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 import tipoff
+from tipoff import logs
 from tipoff.api import docs, problems, stopping
 from tipoff.api.alerts.routes import routes as alerts
 from tipoff.api.backend import Backend
@@ -29,6 +27,7 @@ from tipoff.api.ledger.routes import routes as ledger
 from tipoff.api.live.hub import Hub
 from tipoff.api.live.routes import routes as live
 from tipoff.api.matches.routes import routes as matches
+from tipoff.api.metrics.routes import Metrics
 from tipoff.api.models.routes import routes as models
 from tipoff.api.players.routes import routes as players
 from tipoff.api.predictions.routes import routes as predictions
@@ -53,7 +52,7 @@ EXPOSED = [
 
 def create_app(settings: Settings) -> FastAPI:
     """The API as an ASGI application; the database is looked for once it starts."""
-    log_as_json()
+    logs.configure(settings.secrets(), settings.log)
     backend = Backend(settings)
     hub = Hub(backend)
     watcher = Watcher(backend, hub)
@@ -99,6 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
         keys,
     ):  # fmt: skip
         app.router.routes.extend(routes.routes)  # include_router would match each request twice
+    app.router.routes.append(Metrics(backend, hub).route)
     generate = app.openapi
     app.openapi = lambda: _documented(app, generate)  # type: ignore[method-assign]
     return app
@@ -121,17 +121,3 @@ def _documented(app: FastAPI, generate: Any) -> dict[str, Any]:
     if app.openapi_schema is None:
         app.openapi_schema = docs.finished(copy.deepcopy(generate()))
     return app.openapi_schema
-
-
-def log_as_json() -> None:
-    """One JSON object a line on stdout; the server's own access log is replaced by ours."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars, structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout), cache_logger_on_first_use=True,
-    )  # fmt: skip
-    logging.getLogger("uvicorn.access").disabled = True
-    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # what it would warn of is logged as JSON

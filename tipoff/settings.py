@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 import platformdirs
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -15,6 +21,8 @@ from tipoff.errors import InputError
 
 H2H_2026 = "https://api-h2h.hudstats.com/v1"
 H2H_2025 = "https://api-sis-stats.hudstats.com/v1"
+WRITTEN = re.compile(r"://[^\s/:@]*:([^\s@]+)@")
+"""the password in an address"""
 
 
 class Settings(BaseSettings):
@@ -162,6 +170,16 @@ class Settings(BaseSettings):
         validation_alias="TIPOFF_WEBHOOKS_PRIVATE",
         description="Whether webhooks may lead into private networks and to this machine, without TLS too.",
     )
+    log: Literal["auto", "json", "text"] = Field(
+        default="auto",
+        validation_alias="TIPOFF_LOG",
+        description="json: lines on stdout; text: sentences on stderr; auto: text where stdout is a terminal.",
+    )
+    open_metrics: bool | None = Field(
+        default=None,
+        validation_alias="TIPOFF_OPEN_METRICS",
+        description="Whether everybody may read /metrics; absent: where this is no deployment that others can reach.",
+    )
 
     @field_validator("port", mode="before")
     @classmethod
@@ -211,9 +229,46 @@ class Settings(BaseSettings):
         return bool(self.render or self.supabase_url)
 
     @property
+    def metrics_are_open(self) -> bool:
+        """Whether /metrics is shown without a key."""
+        return not self.production if self.open_metrics is None else self.open_metrics
+
+    def secrets(self) -> list[str]:
+        """Everything that was set and must never be shown: secret settings whole, and passwords of addresses."""
+        found = [self.token_command or ""]
+        if self.alert_urls is not None:
+            found += addresses(self.alert_urls.get_secret_value())
+        for name in type(self).model_fields:
+            found += _secrets(getattr(self, name))
+        return [text for text in dict.fromkeys(found) if text]
+
+    @property
     def heads(self) -> Path:
         """Where heads of the ledger are published."""
         return self.home / "ledger-heads.jsonl"
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    """What is secret in the value of a setting."""
+    if isinstance(value, SecretStr):
+        text = value.get_secret_value()
+        yield text
+        yield from passwords(text)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _secrets(one)
+
+
+def passwords(address: str) -> list[str]:
+    """The password in the address of a database, as it is and as it is written there; none in anything else.
+
+    >>> passwords("postgresql://me:a%2Fb@host/name"), passwords("host=here password=xyz"), passwords("a key")
+    (['a%2Fb', 'a/b'], ['xyz'], [])
+    """
+    found = [part for written in WRITTEN.findall(address) for part in (written, unquote(written))]
+    with contextlib.suppress(psycopg.ProgrammingError):
+        found.append(str(conninfo_to_dict(address).get("password") or ""))
+    return [text for text in dict.fromkeys(found) if text]
 
 
 def read_settings() -> Settings:

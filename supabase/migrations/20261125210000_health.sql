@@ -99,6 +99,8 @@ create index quarantine_seen on public.quarantine (last_seen_at desc);
 -- The request that asked for a job, so that it can be followed from log to log.
 alter table public.job_queue add column request_id text check (length(request_id) <= 128);
 
+create index quarantine_recent on public.quarantine (last_seen_at desc);
+
 do $$
 declare t text;
 begin

@@ -172,15 +172,14 @@ def test_the_live_commands_on_the_built_in_league(home: Path) -> None:
     assert status["rows"]["matches"] > 2500
     running = subprocess.Popen(
         [sys.executable, "-m", "tipoff", "up", "--days", "4", "--port", "0"], stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, env=environment(home, **league), bufsize=1,
+        text=True, env=environment(home, **league), bufsize=1,
     )  # fmt: skip
     with running:
         assert running.stdout is not None
-        said = next(line for line in running.stdout if "fixtures forecast" in line)
-        assert running.stderr is not None
-        lines = iter(running.stderr)
-        key = next(line for line in lines if "API key (also in" in line).split()[-1]
-        url = next(line for line in lines if line.startswith("API at")).split()[2].rstrip(",")
+        events = map(json.loads, running.stdout)
+        url = next(e["event"] for e in events if e["event"].startswith("API at")).split()[2].rstrip(",")
+        said = next(e["event"] for e in events if "fixtures forecast" in e["event"])
+        key = (home / "api-key").read_text().strip()
         jobs = httpx.get(f"{url}/jobs", headers={"X-API-Key": key}).json()
         assert jobs["totals"]["completed"] >= 1
         assert httpx.post(f"{url}/data/quick-refresh").status_code == 401
@@ -191,6 +190,7 @@ def test_the_live_commands_on_the_built_in_league(home: Path) -> None:
     assert "fixtures forecast" in said
     assert "forecasts sealed" in said
     assert "stopped cleanly" in rest
+    assert key not in rest
     assert running.returncode == 0
     recorded(home, league)
     assert "stopped" in tipoff(home, "db", "down", **league).stdout

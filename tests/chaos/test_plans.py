@@ -124,6 +124,9 @@ def test_no_question_scans_a_table(
         with connect(url.replace("http", "ws") + "/api/ws", proxy=None, max_size=2**24) as stream:
             assert {json.loads(stream.recv(30))["topic"] for _ in range(3)} == {"jobs", "matches", "predictions"}
         by_endpoint["/api/ws"] = asked[before:]
+        before = len(asked)
+        assert "\ntipoff_figures_current 1.0\n" in client.get("/metrics").text
+        by_endpoint["/metrics"] = asked[before:]
     claim = {"types": ["cleanup", "model_review"], "limit": 2, "worker": "w", "lease": 8.0}
     by_endpoint["a worker's claim"] = [(transitions.CLAIM, claim)]
     by_endpoint["a worker's look"] = [
@@ -138,5 +141,5 @@ def test_no_question_scans_a_table(
                 took, tables, plan = explained(connection, query, params)
                 assert not tables, f"{endpoint} reads {tables} whole: {query} {params}\n{plan}"
                 slowest[endpoint] = max(slowest.get(endpoint, 0.0), round(took, 2))
-    assert {*PATHS, "/api/ws"} <= set(slowest)
+    assert {*PATHS, "/api/ws", "/metrics"} <= set(slowest)
     keep("plans", {"matches": size(60_000, 1_000_000), "jobs": size(20_000, 100_000), "slowest_ms": slowest})

@@ -18,6 +18,7 @@ from psycopg_pool import PoolTimeout
 from tipoff.api.access import Keys
 from tipoff.api.cache import ReadCache
 from tipoff.api.limiting import Limiter
+from tipoff.api.metrics.served import Served
 from tipoff.api.newest import NewestState
 from tipoff.api.problems import AwayError
 from tipoff.jobs.service import JobService
@@ -62,6 +63,7 @@ class Backend:
         self.jobs = JobService(job_types(settings.job_modules))
         self.log = structlog.get_logger("tipoff.api")
         self.cache = ReadCache()
+        self.served = Served()
         self.newest = NewestState()
         master = settings.operator_key.get_secret_value() if settings.operator_key else None
         self.keys = Keys(self._stored_key, master)
@@ -138,6 +140,10 @@ class Backend:
         """The answer to a question that changes nothing."""
         with self._autocommitting() as connection:
             return question(connection)
+
+    def pool_stats(self) -> dict[str, int]:
+        """What psycopg_pool says of the connections; empty before there is a pool."""
+        return dict(self._pool.get_stats()) if self._pool is not None else {}
 
     def writable(self) -> bool:
         """Whether there is any key that could write."""

@@ -204,9 +204,11 @@ class _Request:
 
     def _log(self) -> None:
         principal: Any = self._scope.get("principal")
+        seconds = time.perf_counter() - self._begun
+        self._backend.served.count(self._scope, self._status, seconds)
         self._backend.log.info(
             "request", request_id=self._id, method=self._method, path=self._scope["path"][:300],
-            status=self._status, ms=round((time.perf_counter() - self._begun) * 1000, 2),
+            status=self._status, ms=round(seconds * 1000, 2),
             by=principal.name or None if principal else None,
         )  # fmt: skip
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 import psycopg
 import typer
 
+from tipoff import logs
 from tipoff.cli.context import addresses, database, read_settings
-from tipoff.cli.output import err, local, out
+from tipoff.cli.output import local
 from tipoff.cli.web import laptop_key, serving
 from tipoff.cli.worker import deployment, known_types, say, working
 from tipoff.clock import SystemClock
@@ -39,21 +40,23 @@ def up(
 ) -> None:
     """Run continuously: serve the API; refresh, forecast, seal, grade, train; Ctrl-C or SIGTERM stops it cleanly."""
     settings = read_settings()
+    lines = logs.configure(settings.secrets(), settings.log)
+    logs.log_crashes()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with database(settings) as pool, league(settings):
         since = _begin(pool, settings, days)
         told, known = deployment(settings), known_types(settings)
-        laptop_key(settings, pool)
+        laptop_key(settings, pool, shown=not lines)
         with (
             serving(settings, settings.port if port is None else port) as url,
             working(told, known, concurrency, schedules=True, grace=5.0, report=say),
         ):
-            err.print(f"API at {url}/api, documentation at {url}/api/docs", highlight=False)
-            err.print(f"working on {settings.source}; Ctrl-C stops", highlight=False)
+            say(f"API at {url}/api, documentation at {url}/api/docs")
+            say(f"working on {settings.source}; Ctrl-C stops")
             _follow(pool, settings, since, stop)
-    out.print("stopped cleanly", highlight=False)
+    say("stopped cleanly")
 
 
 @contextlib.contextmanager
@@ -93,7 +96,7 @@ def _follow(pool: Pool, settings: Settings, since: dt.datetime, stop: threading.
             away = False
         except (psycopg.OperationalError, StorageError) as error:
             if not away:
-                err.print(f"the database is away, trying again: {error}", highlight=False, markup=False)
+                say(f"the database is away, trying again: {error}")
             away = True
             continue
         for job in ended:
@@ -103,18 +106,18 @@ def _follow(pool: Pool, settings: Settings, since: dt.datetime, stop: threading.
 
 def _say(job: Job) -> None:
     when = local(job.finished_at) if job.finished_at else ""
-    took = (
-        f" in {(job.finished_at - job.started_at).total_seconds():.1f} s"
-        if job.started_at and job.finished_at
-        else ""
-    )
+    seconds = (job.finished_at - job.started_at).total_seconds() if job.started_at and job.finished_at else None
+    took = f" in {seconds:.1f} s" if seconds is not None else ""
+    about = {"job_id": str(job.id), "job_type": job.type, "outcome": job.status.value, "seconds": seconds}
+    if job.request_id is not None:
+        about["request_id"] = job.request_id
     if job.status is JobStatus.COMPLETED:
-        out.print(f"{when} {job.type} completed{took}: {job.message or 'done'}", highlight=False, markup=False)
+        say(f"{when} {job.type} completed{took}: {job.message or 'done'}", **about)
         for drift in (job.result or {}).get("grade", job.result or {}).get("drift", []):
-            err.print(
+            say(
                 f"  DRIFT: {drift['measure']} was promised {drift['promised']:.4f} and is {drift['seen']:.4f}",
-                highlight=False,
+                **about,
             )
     else:
         why = f"{job.error['kind']}: {job.error['message']}" if job.error else job.message
-        err.print(f"{when} {job.type} {job.status}{took}: {why}", highlight=False, markup=False)
+        say(f"{when} {job.type} {job.status}{took}: {why}", **about)

@@ -12,6 +12,7 @@ from tipoff.api.access import Scope, hashed
 from tipoff.app import create_app
 from tipoff.cli.keys import made
 from tipoff.cli.output import err
+from tipoff.cli.worker import say
 from tipoff.errors import InputError
 from tipoff.settings import Settings
 from tipoff.storage import keys
@@ -26,7 +27,7 @@ def serving(settings: Settings, port: int) -> Iterator[str]:
     """Serve the API while the block runs; raises InputError where the port is taken."""
     config = uvicorn.Config(
         create_app(settings), host=settings.host, port=port, log_level="warning", proxy_headers=False,
-        timeout_graceful_shutdown=STREAMS_END,
+        timeout_graceful_shutdown=STREAMS_END, log_config=None,
     )  # fmt: skip
     try:
         listening = config.bind_socket()
@@ -44,15 +45,21 @@ def serving(settings: Settings, port: int) -> Iterator[str]:
         listening.close()
 
 
-def laptop_key(settings: Settings, pool: Pool) -> None:
-    """Say which key there is; make one, once, and keep it in the data directory where only its owner reads it."""
+def laptop_key(settings: Settings, pool: Pool, *, shown: bool) -> None:
+    """Say which key there is; make one, once, and keep it in the data directory where only its owner reads it.
+
+    The key itself is `shown` to whoever sits before a terminal, and never to a log.
+    """
     path = settings.home / "api-key"
     with pool.connection() as connection:
         if path.exists() and keys.usable(connection, hashed(path.read_text().strip())) is not None:
-            err.print(f"the API key of this machine is in {path}", highlight=False, markup=False, soft_wrap=True)
+            say(f"the API key of this machine is in {path}")
             return
         key, _ = made(connection, "tipoff up", Scope.ADMIN, None)
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)
     path.write_text(key + "\n")
-    err.print(f"API key (also in {path}): {key}", highlight=False, markup=False, soft_wrap=True)
+    if shown:
+        err.print(f"API key (also in {path}): {key}", highlight=False, markup=False, soft_wrap=True)
+    else:
+        say(f"an API key was made: it is in {path}")

@@ -7,17 +7,22 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator, Sequence
+from typing import Any
 
+import structlog
 import typer
 
+from tipoff import logs
 from tipoff.cli.context import addresses, database, parse_time, read_settings
-from tipoff.cli.output import err
 from tipoff.errors import InputError
 from tipoff.jobs import schedule
 from tipoff.jobs.deployment import Deployment
 from tipoff.jobs.types import JobType, job_types
-from tipoff.jobs.worker import Report, Timing, Worker
+from tipoff.jobs.worker import Report, Timing, Worker, silence
 from tipoff.settings import Settings
+
+BAD = ("failed", "lease_lost")
+"""outcomes of an attempt that are worth a look"""
 
 
 def deployment(settings: Settings, at: str | None = None) -> Deployment:
@@ -40,6 +45,8 @@ def worker(
 ) -> None:
     """Run jobs until told to stop (Ctrl-C or SIGTERM; what runs is finished or handed back)."""
     settings = read_settings()
+    logs.configure(settings.secrets(), settings.log)
+    logs.log_crashes()
     known = known_types(settings)
     only = [name.strip() for name in types.split(",")] if types else None
     unknown = [name for name in only or [] if name not in known]
@@ -62,15 +69,16 @@ def worker(
     asyncio.run(run())
 
 
-def say(sentence: str) -> None:
-    """A line on stderr."""
-    err.print(sentence, highlight=False, markup=False)
+def say(sentence: str, /, **fields: Any) -> None:
+    """An event of the log; what went wrong is a warning."""
+    log = structlog.get_logger("tipoff.worker")
+    (log.warning if fields.get("outcome") in BAD else log.info)(sentence, **fields)
 
 
 @contextlib.contextmanager
 def working(
     told: Deployment, known: dict[str, JobType], concurrency: int, *, schedules: bool, grace: float = 2.0,
-    only: Sequence[str] | None = None, report: Report = lambda _: None,
+    only: Sequence[str] | None = None, report: Report = silence,
 ) -> Iterator[None]:  # fmt: skip
     """A worker in a thread of this process while the block runs; its failure interrupts the block and is raised."""
     ready = threading.Event()

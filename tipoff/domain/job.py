@@ -64,6 +64,7 @@ class Job:
     requested_by: str
     parent: uuid.UUID | None
     dedupe_key: str | None
+    request_id: str | None
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` and the API show of it."""
@@ -72,6 +73,7 @@ class Job:
             "message": self.message, "attempt": self.attempt, "max_attempts": self.max_attempts,
             "error": self.error, "result": self.result, "params": self.params, "priority": self.priority,
             "worker": self.worker, "requested_by": self.requested_by,
+            "request_id": self.request_id,
             "parent": str(self.parent) if self.parent else None,
             "run_after": self.run_after.isoformat(), "created_at": self.created_at.isoformat(),
             "started_at": self.started_at.isoformat() if self.started_at else None,

@@ -6,12 +6,10 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
-from tipoff.delivery.channels import channels
 from tipoff.jobs.types import Secret
-from tipoff.settings import Settings
+from tipoff.settings import Settings, passwords
 
 SECRET_OF = {
     "supabase_key": Secret.ARTIFACTS, "token": Secret.SOURCE, "token_command": Secret.SOURCE,
@@ -41,12 +39,8 @@ class Deployment:
         return found
 
     def hidden(self) -> list[str]:
-        """What must never be shown."""
-        values = [getattr(self.settings, name) for name in (*SECRET_OF, "operator_key")]
-        texts = [v.get_secret_value() if isinstance(v, SecretStr) else v for v in values if v is not None]
-        texts += [channel.url for channel in channels(self.settings.alert_urls)]
-        passwords = [conninfo_to_dict(dsn).get("password") for dsn in (self.dsn, self.owner_dsn)]
-        return [str(text) for text in [*texts, *passwords] if text]
+        """What must never be shown: the settings' secrets, and passwords of the addresses in use."""
+        return [*self.settings.secrets(), *passwords(self.dsn), *passwords(self.owner_dsn)]
 
 
 def _written(name: str, value: Any) -> str:

@@ -126,7 +126,8 @@ async def _enqueue(connection: Any, schedule: Schedule, job_type: JobType) -> tu
     values = {
         "type": schedule.type, "params": job_type.checked(schedule.params), "priority": schedule.priority,
         "run_after": None, "max_attempts": job_type.max_attempts, "requested_by": f"schedule {schedule.name}",
-        "parent": None, "dedupe_key": schedule.type if job_type.single else f"schedule {schedule.name}",
+        "parent": None, "request_id": None,
+        "dedupe_key": schedule.type if job_type.single else f"schedule {schedule.name}",
     }  # fmt: skip
     job = await schedules.enqueue(connection, values)
     return job, "" if job[1] else f"job {job[0]} is still live"

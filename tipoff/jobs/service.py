@@ -55,8 +55,11 @@ class JobService:
     def enqueue(
         self, connection: Connection, name: str, params: Mapping[str, Any] | None = None, *, priority: int = 0,
         run_after: dt.datetime | None = None, requested_by: str = "", parent: uuid.UUID | None = None,
+        request_id: str | None = None,
     ) -> Enqueued:  # fmt: skip
         """Add a job; for a type of which one may be live, the live one is the answer.
+
+        `request_id` is that of the HTTP request that asked for it.
 
         Enqueue last in a transaction and keep it short: a second request with the same key waits for it.
         Raises InputError for an unknown type or wrong parameters.
@@ -65,7 +68,7 @@ class JobService:
         values = {
             "type": name, "params": job_type.checked(params or {}), "priority": _priority(priority),
             "run_after": run_after, "max_attempts": job_type.max_attempts, "requested_by": requested_by,
-            "parent": parent, "dedupe_key": name if job_type.single else None,
+            "parent": parent, "request_id": request_id, "dedupe_key": name if job_type.single else None,
         }  # fmt: skip
         for _ in range(TRIES):
             found = jobs.enqueue(connection, values)

@@ -17,6 +17,7 @@ from tipoff.domain.job import Job
 from tipoff.jobs.deployment import Deployment
 from tipoff.jobs.strays import MARK, sweep
 from tipoff.jobs.types import JobType, Secret
+from tipoff.logs import Redactor
 
 LINE_LIMIT = 32 * 2**20
 INHERITED = (
@@ -67,7 +68,7 @@ class Slot:
         self._ended_by_us = False
         self._due = float("inf")
         self._late: dict[str, Any] = ENDED
-        self._hidden = deployment.hidden()
+        self._redactor = Redactor(deployment.hidden())
 
     async def start(self, job: Job, job_type: JobType, lease: float) -> None:
         """Begin `job`; `lease` is the monotonic moment at which it must have ended unless told otherwise.
@@ -204,22 +205,12 @@ class Slot:
         if "message" in event:
             event["message"] = self._clean(event["message"])
         if "result" in event:
-            event["result"] = self._without_secrets(event["result"])
+            event["result"] = self._redactor.value(event["result"])
         return event
-
-    def _without_secrets(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {self._without_secrets(name): self._without_secrets(one) for name, one in value.items()}
-        if isinstance(value, list):
-            return [self._without_secrets(one) for one in value]
-        if isinstance(value, str):
-            for secret in self._hidden:
-                value = value.replace(secret, "***")
-        return value
 
     def _clean(self, text: str) -> str:
         """Without secrets, and without what Postgres cannot hold: NUL and halves of surrogate pairs."""
-        return str(self._without_secrets(text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()))
+        return self._redactor.text(text.replace("\0", "\ufffd").encode("utf-8", "replace").decode())
 
     def _tell(self, command: dict[str, Any]) -> None:
         process = self._process

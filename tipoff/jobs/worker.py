@@ -14,8 +14,8 @@ import random
 import socket
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Protocol
 
 import psycopg
 
@@ -26,12 +26,23 @@ from tipoff.jobs.presence import Presence
 from tipoff.jobs.slot import Slot
 from tipoff.jobs.strays import sweep
 from tipoff.jobs.types import JobType
+from tipoff.logs import OUTPUT
 from tipoff.storage.lease import DatabaseAwayError, LeaseStore, listen
 
-Report = Callable[[str], None]
 LOST = "it is another attempt's now: nothing was written"
 LAST_WORDS = 5.0
 """seconds that a worker which ends takes to write what its jobs came to"""
+
+
+class Report(Protocol):
+    """Takes what happens: a sentence, and what it is about as fields."""
+
+    def __call__(self, sentence: str, /, **fields: Any) -> None:
+        """One event."""
+
+
+def silence(_: str, /, **__: Any) -> None:
+    """Report nothing."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,10 +60,11 @@ class Timing:
 
 @dataclasses.dataclass(slots=True)
 class Held:
-    """A job whose lease is ours, renewed at `beaten` (monotonic seconds); it works, or its end is being written."""
+    """A job whose lease is ours, begun and renewed at (monotonic seconds); it works, or its end is being written."""
 
     job: Job
     slot: Slot
+    begun: float
     beaten: float
 
     @property
@@ -67,7 +79,7 @@ class Worker:
     def __init__(
         self, deployment: Deployment, types: Mapping[str, JobType], concurrency: int = 2, *,
         only: Sequence[str] | None = None, schedules: bool = True, timing: Timing | None = None,
-        report: Report = lambda _: None,
+        report: Report = silence,
     ) -> None:  # fmt: skip
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
         self._types, self._only = types, list(only or types)
@@ -96,7 +108,7 @@ class Worker:
     async def run(self) -> None:
         """Until `stop`."""
         sweep()
-        self._report(f"worker {self.name} runs {', '.join(self._only)}")
+        self._say(f"worker {self.name} runs {', '.join(self._only)}")
         helpers = [self._watched(work) for work in (self._listen(), self._beat_for_ever(), self._presence.tell())]
         try:
             await self._work()
@@ -111,7 +123,7 @@ class Worker:
             await self._store.close()
         if self._broken is not None:
             raise self._broken
-        self._report(f"worker {self.name} stopped")
+        self._say(f"worker {self.name} stopped")
 
     async def _write_the_rest(self) -> None:
         """A last try to write what ended; what cannot be written now is another attempt's once the lease is over."""
@@ -165,10 +177,11 @@ class Worker:
                 self._held[job_id].slot.stop("cancel")
         if found.expired:
             for job_id, state, lost in await self._store.reap():
-                self._report(f"job {job_id}: its worker {lost} was lost; now {state}")
+                said = f"job {job_id}: its worker {lost} was lost; now {state}"
+                self._say(said, job_id=str(job_id), outcome=state, lost=lost)
         if found.schedules and self._schedules and not self._stop.is_set():
             for sentence in await schedule.fire_due(self._store, self._types):
-                self._report(sentence)
+                self._say(sentence)
             self._wake.set()
         if found.waiting or found.expired or self._store.unwritten:
             await self._settle()
@@ -182,9 +195,10 @@ class Worker:
         jobs = await self._store.settle(self._only, len(free))
         lease = begun + self._timing.lease - self._timing.margin
         for job, slot in zip(jobs, free, strict=False):
-            self._held[job.id] = Held(job, slot, begun)
+            self._held[job.id] = Held(job, slot, begun, begun)
         for job, slot in zip(jobs, free, strict=False):
             try:
+                self._say_of(job, "begins")
                 await slot.start(job, self._types[job.type], lease)
             except OSError as error:
                 why = {"kind": "cannot_start", "message": f"no process could be started: {error}", "where": "worker"}
@@ -202,21 +216,22 @@ class Worker:
     async def _finish(self, held: Held, event: dict[str, Any], lines: list[tuple[int, str]]) -> None:
         """Write what became of an attempt, as long as it is ours."""
         job = held.job
+        self._report_lines(job, lines)
         try:
             while self._held.get(job.id) is held:
                 try:
                     if lines:
                         await self._store.log(job, lines)
                     said = await self._write_end(job, event)
-                    self._report(f"{job.type} {job.id} attempt {job.attempt}: {said}")
+                    self._say_of(job, said, **_came_to(held, event, said))
                     break
                 except DatabaseAwayError as error:
                     self._away(error)
                     if time.monotonic() > held.beaten + self._timing.lease:
-                        self._report(f"{job.type} {job.id}: its lease ended while the database was away")
+                        self._say_of(job, "its lease ended while the database was away", outcome="lease_lost")
                         break
             else:
-                self._report(f"{job.type} {job.id} attempt {job.attempt}: {LOST}")
+                self._say_of(job, LOST, outcome="lease_lost")
         finally:
             if self._held.get(job.id) is held:
                 del self._held[job.id]
@@ -274,7 +289,7 @@ class Worker:
             if mine is None or mine.job is not job:
                 continue
             if job.id not in answer:
-                self._report(f"{job.type} {job.id}: the lease was lost; its process is ended")
+                self._say_of(job, "the lease was lost; its process is ended", outcome="lease_lost")
                 if mine.works:
                     mine.slot.abandon()
                 continue
@@ -286,6 +301,7 @@ class Worker:
                 mine.slot.stop("cancel")
             lines = mine.slot.take_lines()
             if lines:
+                self._report_lines(job, lines)
                 await self._store.log(job, lines)
 
     async def _listen(self) -> None:
@@ -306,7 +322,7 @@ class Worker:
     async def _drain(self) -> None:
         """Let what runs finish for a while, renewing; then hand it back."""
         if self._held:
-            self._report(f"stopping: {len(self._held)} jobs have {self._timing.grace:g} s to finish")
+            self._say(f"stopping: {len(self._held)} jobs have {self._timing.grace:g} s to finish")
         await self._until_empty(self._timing.grace)
         for held in list(self._held.values()):
             if held.works:
@@ -331,10 +347,36 @@ class Worker:
 
     def _away(self, error: DatabaseAwayError) -> None:
         if not self._away_said:
-            self._report(f"the database is away, trying again: {error}")
+            self._say(f"the database is away, trying again: {error}")
         self._away_said = True
 
     def _back(self) -> None:
         if self._away_said:
-            self._report("the database is back")
+            self._say("the database is back")
         self._away_said = False
+
+    def _report_lines(self, job: Job, lines: list[tuple[int, str]]) -> None:
+        for _, line in lines:
+            self._say(OUTPUT, **_about(job), line=line)
+
+    def _say(self, sentence: str, **fields: Any) -> None:
+        self._report(sentence, worker=self.name, **fields)
+
+    def _say_of(self, job: Job, said: str, **fields: Any) -> None:
+        sentence = f"{job.type} {job.id} attempt {job.attempt}: {said}"
+        self._say(sentence, **_about(job), **fields)
+
+
+def _about(job: Job) -> dict[str, Any]:
+    """Which attempt of which job, and which request asked for it."""
+    about = {"job_id": str(job.id), "job_type": job.type, "attempt": job.attempt}
+    return about if job.request_id is None else {**about, "request_id": job.request_id}
+
+
+def _came_to(held: Held, event: dict[str, Any], said: str) -> dict[str, Any]:
+    """How an attempt ended, after how many seconds, and why it failed."""
+    outcome = {"ended": "completed", "stopped": said.replace(" ", "_")}.get(event["outcome"], event["outcome"])
+    found = {
+        "outcome": "lease_lost" if said == LOST else outcome, "seconds": round(time.monotonic() - held.begun, 3)
+    }  # fmt: skip
+    return {**found, "error": event["error"]["kind"]} if "error" in event else found

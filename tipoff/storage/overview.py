@@ -44,10 +44,11 @@ def overview(connection: Connection) -> Overview:
           (select start_at from matches where status = 'final' order by start_at desc limit 1), clock_timestamp()
         """
     ).fetchall()
-    return Overview(version.split()[0], schema or "", _rows(connection), refresh, result, moment)
+    return Overview(version.split()[0], schema or "", rows(connection), refresh, result, moment)
 
 
-def _rows(connection: Connection) -> dict[str, tuple[int, bool]]:
+def rows(connection: Connection) -> dict[str, tuple[int, bool]]:
+    """How many rows each table has, and whether they were counted."""
     estimated: dict[str, int] = dict(
         connection.execute(
             "select relname, reltuples::bigint from pg_class where relnamespace = 'public'::regnamespace "
@@ -63,6 +64,6 @@ def _rows(connection: Connection) -> dict[str, tuple[int, bool]]:
     found = {}
     for table in TABLES:
         exact = counted.get(table, COUNTED_UP_TO + 1) <= COUNTED_UP_TO
-        rows = counted[table] if exact else max(estimated.get(table, 0), counted.get(table, 0))
-        found[table] = (int(rows), exact)
+        many = counted[table] if exact else max(estimated.get(table, 0), counted.get(table, 0))
+        found[table] = (int(many), exact)
     return found

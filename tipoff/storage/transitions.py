@@ -23,9 +23,11 @@ RANK = "extract(epoch from {run_after}) - 60 * {priority}"
 
 ENQUEUE = f"""
 with new as (
-  insert into job_queue (type, params, priority, run_after, rank, max_attempts, requested_by, parent, dedupe_key)
+  insert into job_queue (type, params, priority, run_after, rank, max_attempts, requested_by, parent, dedupe_key,
+    request_id)
   select %(type)s, %(params)s, %(priority)s, at, {RANK.format(run_after="at", priority="%(priority)s::int")},
-    %(max_attempts)s, %(requested_by)s, %(parent)s, %(dedupe_key)s
+    %(max_attempts)s, %(requested_by)s, %(parent)s, %(dedupe_key)s,
+    coalesce(%(request_id)s, (select request_id from job_queue where id = %(parent)s))
   from coalesce(%(run_after)s::timestamptz, clock_timestamp()) as at
   on conflict (dedupe_key) where status in ('pending', 'running') do nothing
   returning id, type
@@ -35,7 +37,8 @@ union all
 select id, false, false from job_queue
 where dedupe_key = %(dedupe_key)s and status in ('pending', 'running') and not exists (select 1 from new)
 """
-"""A job waits; where one with its key is live, that one is the answer. No row: the live one ended meanwhile."""
+"""A job waits; where one with its key is live, that one is the answer. No row: the live one ended meanwhile.
+The request that asked for a job is also that of the jobs it asks for."""
 
 ENQUEUE_MANY = f"""
 with new as (

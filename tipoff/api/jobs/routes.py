@@ -94,17 +94,24 @@ def train(
 
 def _start(request: Request, job_type: str, params: Mapping[str, Any]) -> Response:
     backend, principal = backend_of(request), request.scope["principal"]
-    return answers.write(
-        request, "jobs", lambda connection: _started(backend, connection, principal, job_type, params)
+    request_id: str = request.scope["request_id"]
+    answer = answers.write(
+        request, "jobs", lambda connection: _started(backend, connection, principal, request_id, job_type, params)
     )
+    job_id = answer.headers["location"].rpartition("/")[2]
+    backend.log.info("job accepted", request_id=request_id, job_id=job_id, job_type=job_type)
+    return answer
 
 
 def _started(
-    backend: Backend, connection: Connection, principal: Principal, job_type: str, params: Mapping[str, Any]
-) -> tuple[int, JobStarted, dict[str, str]]:
+    backend: Backend, connection: Connection, principal: Principal, request_id: str, job_type: str,
+    params: Mapping[str, Any],
+) -> tuple[int, JobStarted, dict[str, str]]:  # fmt: skip
     """A job of which one may be live is started once; the same again is that one, another one is in conflict."""
     history = jobs.history(connection, job_type)
-    enqueued = backend.jobs.enqueue(connection, job_type, params, requested_by=f"api: {principal.name}"[:200])
+    enqueued = backend.jobs.enqueue(
+        connection, job_type, params, requested_by=f"api: {principal.name}"[:200], request_id=request_id
+    )
     job = backend.jobs.get(connection, enqueued.id)
     here = f"/api/jobs/{job.id}"
     same = job.params == backend.jobs.type_of(job_type).checked(params)
@@ -236,6 +243,6 @@ def row_of(job: Job) -> JobRow:
     """The job as a list shows it."""
     return JobRow(
         job_id=job.id, job_type=job.type, status=job.status, progress=job.progress, message=job.message,
-        attempt=job.attempt, max_attempts=job.max_attempts, requested_by=job.requested_by, created_at=job.created_at,
-        started_at=job.started_at, finished_at=job.finished_at,
+        attempt=job.attempt, max_attempts=job.max_attempts, requested_by=job.requested_by, request_id=job.request_id,
+        created_at=job.created_at, started_at=job.started_at, finished_at=job.finished_at,
     )  # fmt: skip

@@ -104,6 +104,7 @@ class JobRow(BaseModel):
     attempt: int
     max_attempts: int
     requested_by: str
+    request_id: str | None = Field(description="Of the request that asked for it, also in both logs.")
     created_at: dt.datetime
     started_at: dt.datetime | None
     finished_at: dt.datetime | None
@@ -115,6 +116,7 @@ class JobPage(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{
         "items": [{"job_id": JOB, "job_type": "quick_data_refresh", "status": "completed", "progress": 100.0,
                    "message": "7 new results, 0 changed", "attempt": 1, "max_attempts": 3, "requested_by": "schedule",
+                   "request_id": None,
                    "created_at": "2026-11-25T05:00:00Z", "started_at": "2026-11-25T05:00:00.2Z",
                    "finished_at": "2026-11-25T05:00:03Z"}],
         "next_cursor": None, "total": 1,
@@ -145,7 +147,8 @@ class JobDetail(JobRow):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{
         "job_id": JOB, "job_type": "cleanup", "status": "failed", "progress": 40.0, "message": "",
-        "attempt": 3, "max_attempts": 3, "requested_by": "api: ops", "created_at": "2026-11-25T05:00:00Z",
+        "attempt": 3, "max_attempts": 3, "requested_by": "api: ops",
+        "request_id": "0193f3a2c4d54f8e9f0c", "created_at": "2026-11-25T05:00:00Z",
         "started_at": "2026-11-25T05:00:00.2Z", "finished_at": "2026-11-25T05:01:03Z", "configuration": {"days": 30},
         "priority": 0, "worker": None, "parent": None, "run_after": "2026-11-25T05:00:00Z",
         "cancel_requested_at": None, "result": None,

@@ -43,6 +43,7 @@ class Handshake:
                 await self._refuse(ProblemError(500, "this request failed here; the log has it by its request_id"))
         finally:
             principal = self._scope.get("principal")
+            self._backend.served.count(self._scope, self._status, time.perf_counter() - begun)
             self._backend.log.info(
                 "websocket", request_id=self._id, path=self._scope["path"][:300], status=self._status,
                 ms=round((time.perf_counter() - begun) * 1000, 2), by=principal.name or None if principal else None,
