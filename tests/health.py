@@ -56,9 +56,12 @@ class Watched:
             good = check.status == status and (rule is None or rule in [f.rule for f in check.findings])
             return check if good else None
 
-        check = eventually(found, f"{name} to be {status} ({rule}); it is {self.check(name)}", seconds)
-        assert check is not None
-        return check
+        try:
+            return eventually(found, f"{name} to be {status} ({rule})", seconds)  # type: ignore[return-value]
+        except AssertionError as error:
+            raise AssertionError(
+                f"{error}; it is {[(f.rule, f.message) for f in self.check(name).findings]}"
+            ) from None
 
     def alerts(self, rule: str) -> list[Alert]:
         """Every alert of that rule."""
@@ -105,7 +108,7 @@ def fetched(pool: Pool, ago: dt.timedelta = dt.timedelta()) -> None:
     at = dt.datetime.now(dt.UTC) - ago
     body = json.dumps([hashlib.sha256(str(at).encode()).hexdigest()]).encode()
     with pool.connection() as connection:
-        [number] = payloads.keep(connection, [RawPayload("test", "h2h-2026", "day", at.date(), body, at)])
+        [number] = payloads.keep(connection, [RawPayload("test", "h2h-2026", "schedule", at.date(), at, body)])
         payloads.mark_ingested(connection, [number], at)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.drifting import promise
 from tests.integration.test_ingest import bring
 from tests.integration.test_ledger import now_of
 from tests.integration.test_live import activate, wire_row
@@ -283,15 +284,6 @@ def graded(n: int, bias: float, seed: int = 3) -> list[Sealed]:
                    "graded", *score, ())
         )  # fmt: skip
     return made
-
-
-def promise(mean: float) -> dict[str, Any]:
-    """A model's report that promises this log loss."""
-    ends = {"mean": mean, "low": mean - 0.005, "high": mean + 0.005, "n": 5000}
-    inside = {"mean": 0.8, "low": 0.79, "high": 0.81, "n": 5000}
-    return {
-        "models": [{"ece": 0.01, "measures": {"log_loss": ends, "margin_inside": inside, "total_inside": inside}}]
-    }
 
 
 def test_drift_is_seen_and_calm_is_not_drift() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from tipoff.delivery.announce import announce
-from tipoff.delivery.notice import Notice
+from tipoff.delivery.notice import Notice, Severity
 from tipoff.health.alerting import Event, decide, missed
 from tipoff.health.report import Finding, Report
 from tipoff.health.settings import HealthSettings
@@ -99,7 +100,7 @@ def _announce(
     alert = told.alert
     wait = limits.quiet_until(now) if alert.severity == "warning" else None
     notice = Notice(
-        alert.id, alert.rule, alert.subject, alert.severity, told.event.value, alert.message, alert.remedy,
-        alert.since, now,
+        alert.id, alert.rule, alert.subject, cast(Severity, alert.severity), told.event.value, alert.message,
+        alert.remedy, alert.since, now,
     )  # fmt: skip
     announce(connection, channels, notice, not_before=wait, now=now)

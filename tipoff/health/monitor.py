@@ -130,6 +130,8 @@ class Monitor:
         try:
             told = self._writing.result(self._limits.patience)
         except (HungError, psycopg.Error, TipoffError, OSError) as failure:
+            if self._stop.is_set():
+                return
             self._own.cut()
             self._unwritten |= {finding.key: finding for finding in report.findings}
             self._log.warning("the health report could not be written", error=str(failure).strip()[:200])

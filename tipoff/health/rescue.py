@@ -72,16 +72,7 @@ class Rescue:
         self._process.stdin.close()
 
 
-def _notice(finding: Finding, report: Report) -> Notice:
-    since = finding.since or report.checked_at
-    return Notice(
-        None,
-        finding.rule,
-        finding.subject,
-        "error",
-        "opened",
-        finding.message,
-        finding.remedy,
-        since,
-        report.checked_at,
-    )
+def _notice(away: Finding, report: Report) -> Notice:
+    said = f"{away.message} ({report.checker} says so by itself: you may be told again, also by others)"
+    now = report.checked_at
+    return Notice(None, away.rule, away.subject, "error", "opened", said, away.remedy, away.since or now, now)

@@ -98,10 +98,10 @@ class HealthSettings(BaseSettings):
         "time that the same one was resolved within a day, up to an hour.",
     )  # fmt: skip
     remind_hours: float = Field(
-        4.0, gt=0, description="Hours between reminders of an error; six times that of a warning."
+        default=4.0, gt=0, description="Hours between reminders of an error; six times that of a warning."
     )
     quiet: str | None = Field(
-        None, description="Hours in which warnings wait, like 22:00-07:00 Europe/Berlin (else UTC)."
+        default=None, description="Hours in which warnings wait, like 22:00-07:00 Europe/Berlin (else UTC)."
     )
 
     @field_validator("quiet")
