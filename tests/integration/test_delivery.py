@@ -290,6 +290,8 @@ def test_a_late_failure_does_not_undo_a_later_attempt(pool: Pool) -> None:
         assert second is not None
         outbox.note(connection, first, Tried("it froze", final=True), now=minutes(2))
         assert outbox.take(connection, now=minutes(2)) is None
+        connection.commit()
+        assert states(pool) == [(2, False, False, outbox.NO_WORD.error)]
         outbox.note(connection, second, Tried(), now=minutes(2))
     assert states(pool) == [(2, True, False, "")]
 
