@@ -27,12 +27,12 @@ LEFT_OUT = (
     checks.ensure_resource_availability,  # needs chains of requests: tests/api finds what it made
     checks.object_level_authorization,  # nothing belongs to anybody here: a scope says what a key may do
 )
-SHARED = "DELETE /api/jobs/cleanup"
-"""its address is also that of GET /api/jobs/{job_id}, which answers 422 as documented there, not 405"""
+SHARED = ("DELETE /api/jobs/cleanup", "GET /api/webhooks/deliveries")
+"""their addresses are also those of another method with a parameter there ({job_id}), which answers 422, not 405"""
 MEANT = (
     "this is not a cursor that an earlier page gave", "this Idempotency-Key was used for another request",
     "two different players are needed", "a match needs two different players", "nothing is known of that name",
-    "a start lies between now and", "the winner has no line", "train_model and train_new_model",
+    "a start lies between now and", "the winner has no line", "train_model and train_new_model", "a webhook",
 )  # fmt: skip
 """what a problem says where a rule that no schema can express refused a well-formed request"""
 PROBED = 3
@@ -85,6 +85,8 @@ def _steer(case: Case, known: Known, chance: random.Random) -> None:
             elif there and chance.random() < 0.9:
                 value = chance.choice(there)
                 place[name] = inside(value) if place is case.path_parameters else value
+    if case.path == "/api/webhooks" and isinstance(case.body, dict):
+        case.body |= {"name": f"hook {chance.randrange(10**9)}", "url": "https://hooks.example.com/here"}
     if case.path == "/api/ml/what-if" and isinstance(case.body, dict):
         for match in case.body["matches"]:
             match["player_a"], match["player_b"] = chance.sample(known["player"], 2)
@@ -146,7 +148,7 @@ class Sender:
         self._probed[label] += probe
         left_out = list(LEFT_OUT)
         left_out += [] if probe else [checks.ignored_auth]
-        left_out += [checks.unsupported_method, checks.allow_header_conformance] if label == SHARED else []
+        left_out += [checks.unsupported_method, checks.allow_header_conformance] if label in SHARED else []
         try:
             case.validate_response(
                 response, excluded_checks=left_out, headers=headers, transport_kwargs={"headers": headers}
@@ -192,6 +194,16 @@ insert into job_queue (id, type, rank, status, worker, lease_until, attempt, tok
     case when status in ('completed', 'failed', 'cancelled') then now() end
   from jsonb_to_recordset(%s) as x (id uuid, status text)
 """
+HOOKS = """
+insert into webhooks (id, name, url, secret)
+  select id, 'kept ' || id, 'https://hooks.example.com/', 'a secret of the fuzz'
+  from unnest(%s::uuid[]) as t (id) on conflict do nothing
+"""
+DELIVERIES = """
+with message as (insert into outbox (kind, channel, payload) values ('webhook', 'webhook:x', '{}') returning id)
+insert into deliveries (message_id, channel, attempt, at, ok, duration_ms)
+  select id, 'webhook:x', n, now(), false, 1 from message, generate_series(1, 3) as n
+"""
 
 
 class Keeper:
@@ -200,8 +212,10 @@ class Keeper:
     def __init__(self, dsn: str) -> None:
         self._connection = psycopg.connect(dsn, autocommit=True)
         statuses = ("pending", "running", "completed", "failed", "cancelled")
+        self.hooks = [str(uuid.uuid4()) for _ in range(5)]
         self.jobs = {status: [str(uuid.uuid4()) for _ in range(5)] for status in statuses}
         self._fill()
+        self._connection.execute(DELIVERIES)
 
     def before(self, case: Case, chance: random.Random) -> None:
         """Mostly no live job of its type, no Idempotency-Key that was used; always the jobs as they were."""
@@ -212,6 +226,8 @@ class Keeper:
             self._connection.execute("delete from idempotency_keys")
         if "job" in name:
             self._fill()
+        if name == "remove_webhook":
+            self._connection.execute(HOOKS, (self.hooks,))
 
     def _fill(self) -> None:
         jobs = [{"id": one, "status": status} for status, ids in self.jobs.items() for one in ids]

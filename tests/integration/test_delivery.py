@@ -7,6 +7,7 @@ import datetime as dt
 import signal
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.delivery import SECRET, T0, hook, minutes, notice, round_of, states, 
 from tests.jobs import ended, enqueue, eventually, workers
 from tests.receiver import Receiver
 from tests.web import free_port
+from tipoff.delivery import apprise_channel
 from tipoff.delivery.announce import announce
 from tipoff.delivery.channels import Channel, name_of
 from tipoff.storage import outbox, webhooks
@@ -128,6 +130,9 @@ def test_a_hundred_messages_for_a_dead_channel_cost_one_try_a_round(pool: Pool) 
         assert round_of(pool, T0) == {"delivered": 100, "failed": 1}
         assert round_of(pool, T0) == {"delivered": 0, "failed": 0}
         assert round_of(pool, minutes(1)) == {"delivered": 0, "failed": 1}
+        with pool.connection() as connection:
+            connection.execute("update outbox set holds = false, attempts = 30 where delivered_at is null")
+        assert round_of(pool, minutes(60)) == {"delivered": 0, "failed": 1}, "after a long time too"
 
 
 def test_a_killed_delivery_is_repeated_and_says_so(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
@@ -285,6 +290,8 @@ def test_a_late_failure_does_not_undo_a_later_attempt(pool: Pool) -> None:
         assert second is not None
         outbox.note(connection, first, Tried("it froze", final=True), now=minutes(2))
         assert outbox.take(connection, now=minutes(2)) is None
+        connection.commit()
+        assert states(pool) == [(2, False, False, outbox.NO_WORD.error)]
         outbox.note(connection, second, Tried(), now=minutes(2))
     assert states(pool) == [(2, True, False, "")]
 
@@ -328,6 +335,33 @@ def test_old_messages_go_with_their_tries(pool: Pool) -> None:
             assert outbox.forget(connection, 1, now=minutes(60 * 25)) == 2
             assert connection.execute("select count(*) from deliveries").fetchall() == [(0,)]
             assert connection.execute("select count(*) from outbox").fetchall() == [(1,)]
+
+
+def test_an_apprise_channel_that_hangs_is_left() -> None:
+    """A job whose time is used up by one channel."""
+    with Receiver() as receiver:
+        receiver.open.clear()
+        tried = apprise_channel.deliver(f"json://127.0.0.1:{receiver.port}/secret-path", notice(), 1, patience=0.3)
+        assert (tried.error, tried.answered) == ("no end within 0.3 s", False)
+        assert tried.milliseconds < 2000
+
+
+def test_channels_at_the_same_time_do_not_hear_each_other() -> None:
+    """The reason of one failure told of another; a success that is taken for a failure."""
+    with Receiver(lambda _: 500) as failing, Receiver() as well:
+        urls = [f"json://127.0.0.1:{one.port}/path-{one.port}" for one in (failing, well)] * 10
+        urls += [f"form://127.0.0.1:{free_port()}/path"] * 10
+        with ThreadPoolExecutor(8) as threads:
+            tried = list(threads.map(lambda url: apprise_channel.deliver(url, notice(), 1), urls))
+        for url, one in zip(urls, tried, strict=True):
+            if url.startswith("form"):
+                assert "sending Form" in one.error
+                assert (one.status, one.answered) == (None, False)
+            elif str(failing.port) in url:
+                assert (one.status, one.answered) == (500, True)
+                assert "path-" not in one.error
+            else:
+                assert one.error == ""
 
 
 @pytest.mark.parametrize("url", ["macosx://", "syslog://", "dbus://", "gnome://", "windows://", "nonsense://xyz"])

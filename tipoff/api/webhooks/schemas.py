@@ -30,7 +30,9 @@ class WebhookRequest(BaseModel):
     name: str = Field(
         min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$", description="What it is called."
     )
-    url: str = Field(min_length=1, max_length=2000, description="Where it is posted to: https://name/path.")
+    url: str = Field(
+        max_length=2000, pattern=r"^https?://[!-~]+$", description="Where it is posted to: https://name/path."
+    )
     secret: str | None = Field(
         None, min_length=16, max_length=200, pattern=r"^[!-~]+$", description="What signs; null: one is made."
     )
