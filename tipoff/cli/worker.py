@@ -17,8 +17,9 @@ from tipoff.cli.context import addresses, database, parse_time, read_settings
 from tipoff.errors import InputError
 from tipoff.jobs import schedule
 from tipoff.jobs.deployment import Deployment
+from tipoff.jobs.reporting import Report, silence
 from tipoff.jobs.types import JobType, job_types
-from tipoff.jobs.worker import Report, Timing, Worker, silence
+from tipoff.jobs.worker import Timing, Worker
 from tipoff.settings import Settings
 
 BAD = ("failed", "lease_lost")
