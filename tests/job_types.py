@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import json
 import os
 import re
 import signal
@@ -135,6 +136,17 @@ def talkative(work: Work) -> dict[str, Any]:
         print(f"line {i}")
     print(f"password {work.task.environment} {os.environ.get('TIPOFF_H2H_2025_TOKEN')}")
     return {"given": [os.environ.get("TIPOFF_H2H_2025_TOKEN"), 7]}
+
+
+def leaky(work: Work) -> None:
+    """Writes every secret it can find in every spelling, and fails with them."""
+    from tests.secrets import VALUES, spellings
+
+    told = [one for secret in VALUES for one in spellings(secret)]
+    for one in told:
+        print(f"found {one}")
+    print(json.dumps(work.task.environment), work.task.dsn, repr(told))
+    raise InputError(" ".join(told))
 
 
 def segfault(work: Work) -> None:
@@ -332,6 +344,7 @@ TYPES = [
     _type("timeout", timeout, seconds=1.0), _type("greedy", greedy, megabytes=256),
     _type("creeping", creeping, megabytes=256), _type("forks", forks), _type("leaves", leaves), _type("loud", loud),
     _type("talkative", talkative, secrets=frozenset({Secret.DATABASE, Secret.SOURCE})),
+    _type("leaky", leaky, secrets=frozenset(Secret)),
     _type("segfault", segfault, max_attempts=1),
     _type("vanish", vanish, max_attempts=1),
     _type("unprintable", unprintable), _type("unstorable", unstorable), _type("ill", ill),

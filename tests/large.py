@@ -56,6 +56,17 @@ insert into job_queue (type, rank) select 'model_review', n from generate_series
 insert into track_record select p, now(), 2, 2, %(record)s::jsonb from unnest(array['day', 'week', 'month']) as p;
 insert into api_keys (name, scope, sha256, hint) select 'k', 'read', md5(n::text) || md5('y' || n), 'h'
   from generate_series(1, 20000) as n;
+insert into quarantine (payload_id, row_index, reason, detail, row, row_sha256, first_seen_at, last_seen_at)
+  select 1, 0, 'long_ago', '', '{}', 'x' || n, now() - interval '90 days', now() - make_interval(mins => 1500 + n)
+  from generate_series(1, 20000) as n;
+insert into alerts (rule, severity, state, message, remedy, since, opened_at, seen_at, resolved_at)
+  select 'past', 'error', 'resolved', '', '', now(), now(), now(), now() from generate_series(1, 20000) as n;
+insert into outbox (kind, payload, created_at, delivered_at)
+  select 'alert', '{}', now() - interval '3 days', now() - make_interval(mins => 1500 + n)
+  from generate_series(1, 20000) as n;
+insert into system_health (checked_at, overall_status, duration_ms, checker, report)
+  select now() - make_interval(mins => 120 + n), 'healthy', 9, 'w', '{"checks": {"past": {"status": "healthy"}}}'
+  from generate_series(1, 20000) as n;
 insert into idempotency_keys (principal, key, request_sha256, status, body, expires_at)
   select 'p', n::text, repeat('a', 64), 200, '', now() + interval '1 day' from generate_series(1, 20000) as n;
 """

@@ -37,14 +37,15 @@ class Redactor:
     """Takes secrets out of what is shown: those that were set, in several spellings, and whatever looks like one.
 
     >>> hide = Redactor(["s3cret/"])
-    >>> hide.text("s3cret/ s3cret%2F czNjcmV0Lw== Bearer abc"), hide.value({"a": ["postgresql://me:pw@here"]})
+    >>> hide.text("s3cret/ s3cret%2F czNjcmV0Lw Bearer abc"), hide.value({"a": ["postgresql://me:pw@here"]})
     ('*** *** *** Bearer ***', {'a': ['postgresql://***@here']})
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
         found = {form for secret in secrets if len(secret) >= SHORTEST for form in _spellings(secret)}
         self._forms = sorted(found, key=lambda form: (-len(form), form))
-        self._hints = [*self._forms, *(hint for hint, _ in SHAPES)]
+        hints = {*found, *(json.dumps(form)[1:-1] for form in found), *(hint for hint, _ in SHAPES)}
+        self._hints = [one for one in hints if not any(other in one for other in hints if other != one)]
 
     def suspects(self, text: str) -> bool:
         """Whether anything may have to be hidden; quick, since nearly always it need not."""
@@ -68,14 +69,14 @@ class Redactor:
         return self.text(value) if isinstance(value, str) else value
 
 
-def _spellings(secret: str) -> Iterable[str]:
-    """As it is, as JSON writes it, percent-encoded, in base64."""
+def _spellings(secret: str) -> set[str]:
+    """As it is, as Python and JSON write it, percent-encoded, in base64, in hexadecimal digits."""
     raw = secret.encode("utf-8", "surrogateescape")
-    codes = (base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("="))
-    return (
-        secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(raw, safe=""), quote(raw), quote_plus(raw),
-        *(code + "=" * (-len(code) % 4) for code in codes), *codes,
-    )  # fmt: skip
+    return {
+        secret, repr(secret)[1:-1], repr(raw)[2:-1], json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1], quote(raw, safe=""), quote(raw), quote_plus(raw), raw.hex(),
+        base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("="),
+    }  # fmt: skip
 
 
 class Lines:

@@ -253,6 +253,7 @@ def _secrets(value: Any) -> Iterator[str]:
     if isinstance(value, SecretStr):
         text = value.get_secret_value()
         yield text
+        yield from (part for part in re.split(r"[\s,]+", text) if "://" in part)
         yield from passwords(text)
     elif isinstance(value, list | tuple):
         for one in value:

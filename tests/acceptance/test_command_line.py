@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.secrets import PASSWORD, SECRETS, shown
 from tests.simulated import BEGIN
 from tipoff.league import schedule
 from tipoff.league.simulator import League
@@ -133,7 +134,9 @@ def test_no_private_database_where_its_disk_would_vanish(home: Path) -> None:
 
 def test_the_demo_twice(home: Path) -> None:
     """A demo that needs anything, hides that it is simulated, or begins anew each time."""
-    first = json.loads(tipoff(home, "demo", "--days", "20", "--json").stdout)
+    secret = {**SECRETS, "DATABASE_URL": f"postgresql://me:{PASSWORD}@host/name"}
+    made = tipoff(home, "demo", "--days", "20", "--json", **secret)
+    first = json.loads(made.stdout)
     assert first["banner"].startswith("SIMULATED")
     assert len(first["predictions"]) >= 5
     assert all(0 < p["p_a"] < 1 and p["total_low_80"] < p["total_mean"] for p in first["predictions"])
@@ -143,7 +146,12 @@ def test_the_demo_twice(home: Path) -> None:
     assert first["record"]["by_horizon"]["2"]["n"] > 600
     assert all(c["sealed"] == c["played"] and not c["missing"] for c in first["record"]["coverage"])
     assert first["ledger"]["broken"] is None
-    second = tipoff(home, "demo", "--days", "20")
+    second = tipoff(home, "demo", "--days", "20", **secret)
+    kept = tipoff(home / "demo-league-7", "jobs", "list", "--limit", "1000", "--json").stdout
+    ids = [job["job_id"] for job in json.loads(kept)]
+    of_jobs = [tipoff(home / "demo-league-7", "jobs", "show", one, "--json").stdout for one in ids]
+    assert len(of_jobs) > 2
+    assert shown("".join([made.stdout, made.stderr, second.stdout, second.stderr, kept, *of_jobs])) == []
     assert "SIMULATED" in second.stdout
     assert "Bradley-Terry" in second.stdout
     assert "REPLAY" in second.stdout

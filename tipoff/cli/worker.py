@@ -15,10 +15,13 @@ import typer
 from tipoff import logs
 from tipoff.cli.context import addresses, database, parse_time, read_settings
 from tipoff.errors import InputError
+from tipoff.health.settings import read_health_settings
 from tipoff.jobs import schedule
 from tipoff.jobs.deployment import Deployment
+from tipoff.jobs.reporting import Report, silence
 from tipoff.jobs.types import JobType, job_types
-from tipoff.jobs.worker import Report, Timing, Worker, silence
+from tipoff.jobs.worker import Timing, Worker
+from tipoff.pipeline.monitoring import monitor_of
 from tipoff.settings import Settings
 
 BAD = ("failed", "lease_lost")
@@ -66,7 +69,19 @@ def worker(
             asyncio.get_running_loop().add_signal_handler(number, made.stop)
         await made.run()
 
-    asyncio.run(run())
+    with monitoring(settings):
+        asyncio.run(run())
+
+
+@contextlib.contextmanager
+def monitoring(settings: Settings) -> Iterator[None]:
+    """The periodic health check while the block runs; of many processes one looks."""
+    monitor = monitor_of(settings, read_health_settings())
+    monitor.start()
+    try:
+        yield
+    finally:
+        monitor.stop()
 
 
 def say(sentence: str, /, **fields: Any) -> None:

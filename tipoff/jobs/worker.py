@@ -15,7 +15,7 @@ import socket
 import time
 import uuid
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import psycopg
 
@@ -23,26 +23,15 @@ from tipoff.domain.job import Job, JobError
 from tipoff.jobs import schedule
 from tipoff.jobs.deployment import Deployment
 from tipoff.jobs.presence import Presence
+from tipoff.jobs.reporting import LOST, Report, about, came_to, silence
 from tipoff.jobs.slot import Slot
 from tipoff.jobs.strays import sweep
 from tipoff.jobs.types import JobType
 from tipoff.logs import OUTPUT
 from tipoff.storage.lease import DatabaseAwayError, LeaseStore, listen
 
-LOST = "it is another attempt's now: nothing was written"
 LAST_WORDS = 5.0
 """seconds that a worker which ends takes to write what its jobs came to"""
-
-
-class Report(Protocol):
-    """Takes what happens: a sentence, and what it is about as fields."""
-
-    def __call__(self, sentence: str, /, **fields: Any) -> None:
-        """One event."""
-
-
-def silence(_: str, /, **__: Any) -> None:
-    """Report nothing."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -223,7 +212,7 @@ class Worker:
                     if lines:
                         await self._store.log(job, lines)
                     said = await self._write_end(job, event)
-                    self._say_of(job, said, **_came_to(held, event, said))
+                    self._say_of(job, said, **came_to(event, said, time.monotonic() - held.begun))
                     break
                 except DatabaseAwayError as error:
                     self._away(error)
@@ -357,26 +346,11 @@ class Worker:
 
     def _report_lines(self, job: Job, lines: list[tuple[int, str]]) -> None:
         for _, line in lines:
-            self._say(OUTPUT, **_about(job), line=line)
+            self._say(OUTPUT, **about(job), line=line)
 
     def _say(self, sentence: str, **fields: Any) -> None:
         self._report(sentence, worker=self.name, **fields)
 
     def _say_of(self, job: Job, said: str, **fields: Any) -> None:
         sentence = f"{job.type} {job.id} attempt {job.attempt}: {said}"
-        self._say(sentence, **_about(job), **fields)
-
-
-def _about(job: Job) -> dict[str, Any]:
-    """Which attempt of which job, and which request asked for it."""
-    about = {"job_id": str(job.id), "job_type": job.type, "attempt": job.attempt}
-    return about if job.request_id is None else {**about, "request_id": job.request_id}
-
-
-def _came_to(held: Held, event: dict[str, Any], said: str) -> dict[str, Any]:
-    """How an attempt ended, after how many seconds, and why it failed."""
-    outcome = {"ended": "completed", "stopped": said.replace(" ", "_")}.get(event["outcome"], event["outcome"])
-    found = {
-        "outcome": "lease_lost" if said == LOST else outcome, "seconds": round(time.monotonic() - held.begun, 3)
-    }  # fmt: skip
-    return {**found, "error": event["error"]["kind"]} if "error" in event else found
+        self._say(sentence, **about(job), **fields)
