@@ -25,8 +25,7 @@ from tipoff.health.trial import announce_trial
 from tipoff.jobs.service import JobService
 from tipoff.pipeline.wiring import artifacts
 from tipoff.storage import alerts as stored
-from tipoff.storage import health as kept
-from tipoff.storage import schedules
+from tipoff.storage import reports, schedules
 from tipoff.storage.database import address
 
 COLORS = {Status.HEALTHY: "green", Status.WARNING: "yellow", Status.ERROR: "red"}
@@ -52,7 +51,7 @@ def _look() -> Report:
     with contextlib.closing(line):
         report = inspector.look()
         with contextlib.suppress(psycopg.Error, InputError, KeyError, ValueError):
-            newest = kept.newest(line.connection())
+            newest = reports.newest(line.connection())
             before = read_report(newest) if newest else None
     return report.since(before)
 

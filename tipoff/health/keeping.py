@@ -12,7 +12,7 @@ from tipoff.delivery.notice import Notice, Severity
 from tipoff.health.alerting import Event, decide, missed
 from tipoff.health.report import Finding, Report
 from tipoff.health.settings import HealthSettings
-from tipoff.storage import alerts, health
+from tipoff.storage import alerts, reports
 from tipoff.storage.alerts import Alert
 from tipoff.storage.pool import Connection
 
@@ -32,7 +32,7 @@ def keep(
     """Write the report, let alerts follow it, and put what people are told into the outbox."""
     now = report.checked_at
     with connection.transaction():
-        health.keep(connection, report.as_json(), now)
+        reports.keep(connection, report.as_json(), now)
         told = [*_over(connection, report, limits, unwritten), *follow(connection, report, limits)]
         for one in told:
             _announce(connection, one, now, limits, channels)

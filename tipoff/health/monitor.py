@@ -22,7 +22,7 @@ from tipoff.health.rescue import Rescue
 from tipoff.health.rules import error
 from tipoff.health.settings import HealthSettings
 from tipoff.settings import Settings
-from tipoff.storage import health
+from tipoff.storage import reports
 
 STALE = 4.0
 """periods after which a report is none any more"""
@@ -105,7 +105,7 @@ class Monitor:
     def _claim(self) -> bool:
         """Also true where nobody can be asked: each process looks for itself while the database is away."""
         self._claiming.start(
-            lambda: health.claim(self._own.connection(), self._inspector.name, 0.9 * self._limits.every)
+            lambda: reports.claim(self._own.connection(), self._inspector.name, 0.9 * self._limits.every)
         )
         try:
             mine, number, report = self._claiming.result(self._limits.patience)

@@ -12,7 +12,7 @@ from tipoff.backtest.report import as_json
 from tipoff.ledger.chain import Head, Verification, verify
 from tipoff.ledger.drift import DAYS, Drift, watch
 from tipoff.ledger.record import PERIODS, Record, make_record, make_records, read_ledger, sealed_in
-from tipoff.storage import health, ledger, matches, models, quotes, track_record
+from tipoff.storage import ledger, matches, models, quotes, reports, track_record
 from tipoff.storage.pool import Pool
 
 OLDEST = dt.timedelta(hours=1)
@@ -75,7 +75,7 @@ def keep_verification(pool: Pool, heads: Sequence[Head]) -> Verification:
     elif mismatched:
         broken = f"match_predictions differs from the ledger at row {mismatched[0]}"
     with pool.connection() as connection:
-        health.find(connection, "ledger", {"rows": found.rows, "heads": found.heads_compared, "broken": broken})
+        reports.find(connection, "ledger", {"rows": found.rows, "heads": found.heads_compared, "broken": broken})
     return found
 
 
@@ -86,7 +86,7 @@ def keep_drift(pool: Pool, horizons: Sequence[int], now: dt.datetime) -> list[Dr
         active = models.active(connection)
         if active is not None:
             seen = [dataclasses.asdict(one) for one in watched]
-            health.find(connection, "drift", {"model": active[0], "watched": seen})
+            reports.find(connection, "drift", {"model": active[0], "watched": seen})
     return watched
 
 

@@ -15,7 +15,7 @@ from tipoff.api.health.schemas import Health, History, Stretch
 from tipoff.api.routing import described, router
 from tipoff.health.monitor import Monitor
 from tipoff.health.report import Report
-from tipoff.storage import health as stored
+from tipoff.storage import reports
 from tipoff.storage.pool import Connection
 
 routes = router("system")
@@ -61,11 +61,11 @@ def health_history(
     """Stretches of the past with the worst status of each check."""
 
     def question(connection: Connection) -> History:
-        found = stored.history(connection, hours)
-        reports = sum(one.reports for one in found)
-        share = sum(one.healthy for one in found) / reports if reports else None
+        found = reports.history(connection, hours)
+        looks = sum(one.reports for one in found)
+        share = sum(one.healthy for one in found) / looks if looks else None
         return History(
-            hours=hours, seconds=3600 * hours / stored.BUCKETS,
+            hours=hours, seconds=3600 * hours / reports.BUCKETS,
             healthy_share=None if share is None else round(share, 4),
             items=[Stretch.model_validate(one, from_attributes=True) for one in found],
         )  # fmt: skip

@@ -15,7 +15,7 @@ from tipoff.ledger.export import read_heads
 from tipoff.pipeline.registry import prune
 from tipoff.pipeline.statistics import refresh_statistics
 from tipoff.pipeline.watch import keep_drift, keep_verification
-from tipoff.storage import alerts, care, health, keys, models, outbox, schedules
+from tipoff.storage import alerts, care, keys, models, outbox, reports, schedules
 
 
 def cleanup(work: Work) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def cleanup(work: Work) -> dict[str, Any]:
             "answers": keys.forget_expired(connection),
             "ticks": schedules.forget_ticks(connection, params.days),
             "messages": outbox.forget(connection, params.days),
-            "reports": health.forget(connection, params.keep_reports),
+            "reports": reports.forget(connection, params.keep_reports),
             "alerts": alerts.forget(connection, params.days),
         }
     found["models"] = len(prune(work.pool, work.store, params.keep_models, work.now))

@@ -1,0 +1,126 @@
+"""Health reports: whose turn it is to make one, those that were made, what jobs found for them, and their history."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from tipoff.storage.pool import Connection
+
+
+def find(connection: Connection, name: str, value: Mapping[str, Any], now: dt.datetime | None = None) -> None:
+    """Keep what a job has measured, in the place of what it measured before."""
+    connection.execute(
+        """
+        insert into health_findings (name, value, as_of)
+          values (%(name)s, %(value)s, coalesce(%(now)s, clock_timestamp()))
+        on conflict (name) do update set value = excluded.value, as_of = excluded.as_of
+        """,
+        {"name": name, "value": Jsonb(dict(value)), "now": now},
+    )
+
+
+def claim(connection: Connection, checker: str, every: float) -> tuple[bool, int | None, dict[str, Any] | None]:
+    """(whether the periodic check is this process's now, id of the newest report, the report).
+
+    Of many processes one gets it in each `every` seconds.
+    """
+    [row] = connection.execute(
+        """
+        with mine as (
+          insert into health_findings as f (name, value, as_of)
+            values ('periodic_check', jsonb_build_object('checker', %(checker)s::text), clock_timestamp())
+          on conflict (name) do update set value = excluded.value, as_of = excluded.as_of
+            where f.as_of <= clock_timestamp() - make_interval(secs => %(every)s)
+          returning 1
+        )
+        select exists (select from mine), h.id, h.report
+        from (select) as one
+        left join (select id, report from system_health order by checked_at desc, id desc limit 1) as h on true
+        """,
+        {"checker": checker, "every": every},
+    ).fetchall()
+    return bool(row[0]), row[1], row[2]
+
+
+def newest(connection: Connection) -> dict[str, Any] | None:
+    """The newest report."""
+    row = connection.execute("select report from system_health order by checked_at desc, id desc limit 1").fetchone()
+    return row[0] if row else None
+
+
+def keep(connection: Connection, report: Mapping[str, Any], checked_at: dt.datetime) -> None:
+    """Keep a report."""
+    statuses = {name: check["status"] for name, check in report["checks"].items()}
+    figures = {k: v for k, v in report["metrics"].items() if isinstance(v, int | float) and not isinstance(v, bool)}
+    connection.execute(
+        "insert into system_health (checked_at, overall_status, duration_ms, checker, statuses, metrics, report) "
+        "values (%s, %s, %s, %s, %s, %s, %s)",
+        (
+            checked_at, report["overall_status"], report["duration_ms"], report["checker"], Jsonb(statuses),
+            Jsonb(figures), Jsonb(dict(report)),
+        ),
+    )  # fmt: skip
+
+
+BUCKETS = 288
+SHOWN = (
+    "cpu_percent", "memory_percent", "disk_percent", "database_ms", "queue_age_seconds", "fetched_seconds_ago",
+    "result_seconds_ago", "sealed_share",
+)  # fmt: skip
+"""figures of the history"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bucket:
+    """A stretch of the past: reports, how many were healthy, the worst of each check, mean figures."""
+
+    at: dt.datetime
+    reports: int
+    healthy: int
+    status: str
+    checks: dict[str, str]
+    metrics: dict[str, float]
+
+
+def history(connection: Connection, hours: int) -> list[Bucket]:
+    """The last hours in BUCKETS stretches, oldest first; those without a report are left out."""
+    rows = connection.execute(
+        """
+        with found as materialized (
+          select id, date_bin(make_interval(secs => 3600.0 * %(hours)s / %(buckets)s), checked_at, 'epoch') as at,
+            overall_status as status, statuses, metrics
+          from system_health where checked_at > clock_timestamp() - make_interval(hours => %(hours)s)
+        ), checks as (
+          select at, jsonb_object_agg(name, status) as checks from (
+            select at, name, (array['healthy', 'warning', 'error'])[max(array_position(
+              array['healthy', 'warning', 'error'], status))] as status
+            from found, jsonb_each_text(statuses) as s (name, status) group by at, name
+          ) as c group by at
+        ), figures as (
+          select at, jsonb_object_agg(name, value) as metrics from (
+            select at, name, round(avg(value::numeric), 4) as value
+            from found, jsonb_each_text(metrics) as m (name, value) where name = any(%(shown)s) group by at, name
+          ) as f group by at
+        )
+        select at, count(*)::int, count(*) filter (where status = 'healthy')::int,
+          (array['healthy', 'warning', 'error'])[max(array_position(array['healthy', 'warning', 'error'], status))],
+          (select checks from checks c where c.at = found.at),
+          coalesce((select metrics from figures f where f.at = found.at), '{}')
+        from found group by at order by at
+        """,
+        {"hours": hours, "buckets": BUCKETS, "shown": list(SHOWN)},
+    ).fetchall()
+    return [Bucket(*row) for row in rows]
+
+
+def forget(connection: Connection, days: float) -> int:
+    """Delete reports that are older, and workers that have been silent for a day."""
+    connection.execute("delete from job_workers where seen_at < clock_timestamp() - interval '1 day'")
+    return connection.execute(
+        "delete from system_health where checked_at < clock_timestamp() - make_interval(secs => 86400 * %s)", (days,)
+    ).rowcount
