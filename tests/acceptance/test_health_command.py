@@ -14,6 +14,7 @@ MORE = {"PYTHONPATH": str(ROOT), "TIPOFF_SOURCE": "league"}
 
 def test_health_says_what_is_wrong_and_ends_with_a_code(home: Path) -> None:
     """A script that takes a broken system for a good one; JSON with a banner before it."""
+    tipoff(home, "db", "up", **MORE)
     said = tipoff(home, "health", check=False, **MORE)
     assert said.returncode == 2
     for words in ("no worker is alive", "no_champion", "python -m tipoff worker"):

@@ -7,6 +7,7 @@ processes, so that this one stays small and nothing that hangs in a channel hang
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -27,11 +28,11 @@ DIRECT = ["-m", "tipoff.delivery.direct"]
 
 
 class Rescue:
-    """At most one process at a time, in this environment."""
+    """At most one process of each kind at a time, in this environment."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._process: subprocess.Popen[str] | None = None
+        self._processes: dict[str, subprocess.Popen[str]] = {}
         self._delivered = time.monotonic()
         self._told_of: object = None
         self._log = structlog.get_logger("tipoff.health")
@@ -40,36 +41,37 @@ class Rescue:
         """After a look that was written: deliver what waits, where no worker does."""
         if not any(f.rule == "no_workers" for f in report.findings):
             return
-        if told or time.monotonic() - self._delivered >= AGAIN:
+        if (told or time.monotonic() - self._delivered >= AGAIN) and self._free("deliver"):
             self._delivered = time.monotonic()
-            self._run(DELIVER, "no worker is alive: messages are delivered by a process of their own")
+            self._run("deliver", DELIVER, "no worker is alive: messages are delivered by a process of their own")
 
     def tell_alone(self, report: Report, limits: HealthSettings) -> None:
         """After a look that could not be written: tell once of each time that the database is away for long."""
         away = next((f for f in report.findings if f.rule == "database_away"), None)
         if away is None or away.since is None or self._told_of == away.since:
             return
-        if (report.checked_at - away.since).total_seconds() < limits.open_after:
+        if (report.checked_at - away.since).total_seconds() < limits.open_after or not self._free("direct"):
             return
         self._told_of = away.since
-        self._run(
-            DIRECT, "the database is away: channels are told directly", json.dumps(_notice(away, report).as_json())
-        )
+        said = json.dumps(_notice(away, report).as_json())
+        self._run("direct", DIRECT, "the database is away: channels are told directly", said)
 
-    def _run(self, arguments: Sequence[str], why: str, said: str = "") -> None:
-        if self._process is not None and self._process.poll() is None:
-            return
+    def _free(self, kind: str) -> bool:
+        """Whether no process of that kind is still at it."""
+        process = self._processes.get(kind)
+        return process is None or process.poll() is not None
+
+    def _run(self, kind: str, arguments: Sequence[str], why: str, said: str = "") -> None:
         self._log.warning(why)
-        self._process = subprocess.Popen(
-            [sys.executable, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            text=True,
+        process = subprocess.Popen(
+            [sys.executable, *arguments], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
             env=self._environment,
-        )
-        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
-        self._process.stdin.write(said)
-        self._process.stdin.close()
+        )  # fmt: skip
+        assert process.stdin is not None  # noqa: S101 - it is a pipe
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(said)
+            process.stdin.close()
+        self._processes[kind] = process
 
 
 def _notice(away: Finding, report: Report) -> Notice:

@@ -98,8 +98,8 @@ def history(connection: Connection, hours: int) -> list[Bucket]:
         ), checks as (
           select at, jsonb_object_agg(name, status) as checks from (
             select at, name, (array['healthy', 'warning', 'error'])[max(array_position(
-              array['healthy', 'warning', 'error'], status))] as status
-            from found, jsonb_each_text(statuses) as s (name, status) group by at, name
+              array['healthy', 'warning', 'error'], state))] as status
+            from found, jsonb_each_text(statuses) as s (name, state) group by at, name
           ) as c group by at
         ), figures as (
           select at, jsonb_object_agg(name, value) as metrics from (
