@@ -14,7 +14,7 @@ SECRETS = {
     "SUPABASE_SERVICE_ROLE_KEY": SERVICE, "TIPOFF_ALERT_URLS": CHANNEL,
 }  # fmt: skip
 """as they are set, but for the addresses of databases"""
-VALUES = (TOKEN, SERVICE, PASSWORD, OWNER, COMMAND, MASTER)
+VALUES = (TOKEN, SERVICE, PASSWORD, OWNER, COMMAND, MASTER, CHANNEL)
 
 
 def spellings(secret: str) -> list[str]:
