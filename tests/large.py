@@ -64,8 +64,9 @@ insert into alerts (rule, severity, state, message, remedy, since, opened_at, se
 insert into outbox (kind, payload, created_at, delivered_at)
   select 'alert', '{}', now() - interval '3 days', now() - make_interval(mins => 1500 + n)
   from generate_series(1, 20000) as n;
-insert into system_health (checked_at, overall_status, duration_ms, checker, report)
-  select now() - make_interval(mins => 120 + n), 'healthy', 9, 'w', '{"checks": {"past": {"status": "healthy"}}}'
+insert into system_health (checked_at, overall_status, duration_ms, checker, statuses, metrics, report)
+  select now() - make_interval(secs => 30 * n), 'healthy', 9, 'w',
+    '{"database": "healthy"}', '{"cpu_percent": 7}', '{"checks": {"past": {"status": "healthy"}}}'
   from generate_series(1, 20000) as n;
 insert into idempotency_keys (principal, key, request_sha256, status, body, expires_at)
   select 'p', n::text, repeat('a', 64), 200, '', now() + interval '1 day' from generate_series(1, 20000) as n;

@@ -56,7 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
     backend = Backend(settings)
     hub = Hub(backend)
     watcher = Watcher(backend, hub)
-    monitor = monitor_of(settings, read_health_settings(), backend.waiting, rescue_of(settings))
+    monitor = monitor_of(settings, read_health_settings(), backend.waiting, rescue_of(settings), backend.jobs.deliver)
 
     def told_to_stop() -> None:
         backend.stopping.set()

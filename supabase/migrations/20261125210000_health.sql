@@ -58,6 +58,8 @@ create table public.alerts (
 comment on table public.alerts is 'What is or was wrong; pending ones are not yet believed. At most one of a rule and subject is not resolved.';
 create unique index alerts_one_live on public.alerts (rule, subject) where state <> 'resolved';
 create index alerts_resolved on public.alerts (resolved_at desc) where resolved_at is not null;
+create index alerts_live on public.alerts (id) where state <> 'resolved';
+create index alerts_past on public.alerts (rule, subject, resolved_at) where resolved_at is not null;
 
 create table public.webhooks (
   id uuid primary key default gen_random_uuid(),

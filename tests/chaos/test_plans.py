@@ -43,7 +43,9 @@ PATHS = {
     "/api/ml/models": [""], "/api/ml/model-performance": [""],
     "/api/ledger": ["", "?kind=grade"], "/api/record": ["?by=week"],
     "/api/jobs": ["", "?status=completed", "?job_type=cleanup", "?status=pending&job_type=model_review"],
-    "/api/system/job-stats": [""], "/api/keys": [""],
+    "/api/system/job-stats": [""], "/api/keys": [""], "/api/system/health": ["?fresh=true"],
+    "/api/system/health/history": ["?hours=12"], "/api/alerts": ["", "?state=resolved", "?state=all"],
+    "/api/webhooks": [""], "/api/webhooks/deliveries": [""],
 }  # fmt: skip
 
 

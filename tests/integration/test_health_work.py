@@ -353,3 +353,15 @@ def _reports(pool: Pool) -> int:
     with pool.connection() as connection:
         [(number,)] = connection.execute("select count(*) from system_health").fetchall()
         return int(number)
+
+
+def test_a_report_of_another_version(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
+    """A row that this code cannot read, after a deploy or its undoing, ends every look for ever."""
+    with pool.connection() as connection:
+        connection.execute(
+            "insert into system_health (checked_at, overall_status, duration_ms, checker, report) "
+            "values (clock_timestamp() + interval '1 second', 'healthy', 1, 'newer', '{\"checks\": {\"new\": {}}}')"
+        )
+    with watching(pool, application_dsn, tmp_path) as seen:
+        eventually(lambda: _reports(pool) >= 3, "reports")
+        assert seen.check("database").status == "healthy"

@@ -123,7 +123,7 @@ def trial(json: bool = Json) -> None:
     with database(settings) as pool, pool.connection() as connection:
         sent = announce_trial(connection, names, schedules.now(connection))
         if sent:
-            job = JobService().enqueue(connection, "outbox_delivery", {}, requested_by="tipoff alerts test")
+            job = JobService().deliver(connection)
     if not sent:
         raise InputError("nobody receives alerts: set TIPOFF_ALERT_URLS, or add one with tipoff webhooks add")
     if json:

@@ -19,6 +19,7 @@ from tipoff.health.settings import read_health_settings
 from tipoff.jobs import schedule
 from tipoff.jobs.deployment import Deployment
 from tipoff.jobs.reporting import Report, silence
+from tipoff.jobs.service import JobService
 from tipoff.jobs.types import JobType, job_types
 from tipoff.jobs.worker import Timing, Worker
 from tipoff.pipeline.monitoring import monitor_of
@@ -76,7 +77,7 @@ def worker(
 @contextlib.contextmanager
 def monitoring(settings: Settings) -> Iterator[None]:
     """The periodic health check while the block runs; of many processes one looks."""
-    monitor = monitor_of(settings, read_health_settings())
+    monitor = monitor_of(settings, read_health_settings(), hurry=JobService(known_types(settings)).deliver)
     monitor.start()
     try:
         yield

@@ -76,15 +76,15 @@ class Line:
 
 def gather(line: Line, limits: HealthSettings, horizon: int, clock: Clock) -> Facts:
     """Ask everything; raises psycopg.OperationalError where the database is away."""
-    connection = line.connection()
-    begun = time.perf_counter()
     try:
-        connection.execute("select 1")
+        connection = line.connection()
+        begun = time.perf_counter()
+        models = _ask(connection, lambda: health.models(connection))
     except psycopg.OperationalError:
         line.close()  # the server may have ended it while it was idle
         connection = line.connection()
         begun = time.perf_counter()
-        connection.execute("select 1")
+        models = _ask(connection, lambda: health.models(connection))
     seconds = time.perf_counter() - begun
     late = 60 * limits.schedule_minutes_warning
     before = clock.now()
@@ -95,7 +95,7 @@ def gather(line: Line, limits: HealthSettings, horizon: int, clock: Clock) -> Fa
         0.0 if isinstance(database, Unanswered) else (between - database.now).total_seconds(),
         database,
         _ask(connection, lambda: health.queue(connection, limits.stuck_seconds, late, limits.worker_seconds)),
-        _ask(connection, lambda: health.models(connection)),
+        models,
         _ask(connection, lambda: health.freshness(connection)),
         _ask(connection, lambda: health.forecasts(connection, horizon)),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 from tipoff.delivery.announce import announce
@@ -15,6 +15,9 @@ from tipoff.health.settings import HealthSettings
 from tipoff.storage import alerts, reports
 from tipoff.storage.alerts import Alert
 from tipoff.storage.pool import Connection
+
+Hurry = Callable[[Connection], object]
+"""asks for delivery in the transaction that puts messages into the outbox"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,45 +30,27 @@ class Told:
 
 def keep(
     connection: Connection, report: Report, limits: HealthSettings, channels: Sequence[str],
-    unwritten: Iterable[Finding] = (),
+    unwritten: Iterable[Finding] = (), hurry: Hurry = lambda _: None,
 ) -> list[Told]:  # fmt: skip
-    """Write the report, let alerts follow it, and put what people are told into the outbox."""
+    """Write the report, let alerts follow it, put what people are told into the outbox; `hurry` delivers it soon."""
     now = report.checked_at
     with connection.transaction():
         reports.keep(connection, report.as_json(), now)
         told = [*_over(connection, report, limits, unwritten), *follow(connection, report, limits)]
-        for one in told:
-            _announce(connection, one, now, limits, channels)
+        if sum(_announce(connection, one, now, limits, channels) for one in told):
+            hurry(connection)
     return told
 
 
 def follow(connection: Connection, report: Report, limits: HealthSettings) -> list[Told]:
     """Let alerts follow the report, in the caller's transaction."""
-    now, told = report.checked_at, []
-    begun, changes = decide(alerts.live(connection, now), report, limits)
-    for begin in begun:
-        f = begin.finding
-        made = alerts.begin(
-            connection,
-            f.rule,
-            f.subject,
-            f.severity.value,
-            f.message,
-            f.remedy,
-            f.since or now,
-            now,
-            opened=begin.opened,
-        )
-        if made is not None and begin.opened:
-            told.append(_told(connection, made, now))
+    begun, changes = decide(alerts.live(connection, report.checked_at), report, limits)
+    told = [one for begin in begun for one in _begin(connection, begin.finding, report, opened=begin.opened)]
     for change in changes:
         if change.after is None:
             alerts.drop(connection, change.before.id)
-        elif change.after != change.before:
-            alerts.write(connection, change.after)
-        if change.after is not None and change.event is not None:
-            told.append(Told(change.after, change.event))
-    return told
+    alerts.write(connection, [c.after for c in changes if c.after is not None and c.after != c.before])
+    return told + [Told(c.after, c.event) for c in changes if c.after is not None and c.event is not None]
 
 
 def _over(connection: Connection, report: Report, limits: HealthSettings, unwritten: Iterable[Finding]) -> list[Told]:
@@ -74,12 +59,24 @@ def _over(connection: Connection, report: Report, limits: HealthSettings, unwrit
     for f in missed(unwritten, report, limits):
         since = f.since or now
         said = f"{f.message} (from {since:%H:%M:%S} to {now:%H:%M:%S} UTC, {_long(now - since)})"
-        made = alerts.begin(
-            connection, f.rule, f.subject, f.severity.value, said, f.remedy, since, now, opened=True, clear=True
-        )
-        if made is not None:
-            told.append(_told(connection, made, now))
+        told += _begin(connection, dataclasses.replace(f, message=said), report, opened=True, clear=True)
     return told
+
+
+def _begin(
+    connection: Connection, finding: Finding, report: Report, *, opened: bool, clear: bool = False
+) -> list[Told]:
+    """A new alert, and that people are told of it where it is believed; nothing where there is one."""
+    f, now = finding, report.checked_at
+    made = alerts.begin(
+        connection, f.rule, f.subject, f.severity.value, f.message, f.remedy, f.since or now, now, opened=opened,
+        clear=clear,
+    )  # fmt: skip
+    if made is None or not opened:
+        return []
+    made = dataclasses.replace(made, told_at=now, told=1)
+    alerts.write(connection, [made])
+    return [Told(made, Event.OPENED)]
 
 
 def _long(span: dt.timedelta) -> str:
@@ -87,20 +84,14 @@ def _long(span: dt.timedelta) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 
-def _told(connection: Connection, alert: Alert, now: dt.datetime) -> Told:
-    alert = dataclasses.replace(alert, told_at=now, told=1)
-    alerts.write(connection, alert)
-    return Told(alert, Event.OPENED)
-
-
 def _announce(
     connection: Connection, told: Told, now: dt.datetime, limits: HealthSettings, channels: Sequence[str]
-) -> None:
-    """Warnings wait for the end of the quiet hours."""
+) -> int:
+    """How many receivers there are; warnings wait for the end of the quiet hours."""
     alert = told.alert
     wait = limits.quiet_until(now) if alert.severity == "warning" else None
     notice = Notice(
         alert.id, alert.rule, alert.subject, cast(Severity, alert.severity), told.event.value, alert.message,
         alert.remedy, alert.since, now,
     )  # fmt: skip
-    announce(connection, channels, notice, not_before=wait, now=now)
+    return announce(connection, channels, notice, not_before=wait, now=now)

@@ -6,7 +6,8 @@ import dataclasses
 import functools
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import psycopg
 import structlog
@@ -15,7 +16,7 @@ from tipoff.clock import Clock
 from tipoff.errors import TipoffError
 from tipoff.health.facts import Line
 from tipoff.health.inspector import Inspector, OpenStore
-from tipoff.health.keeping import Told, keep
+from tipoff.health.keeping import Hurry, Told, keep
 from tipoff.health.probe import HungError, Probe
 from tipoff.health.report import Checked, Finding, Report, read_report
 from tipoff.health.rescue import Rescue
@@ -36,13 +37,14 @@ class Monitor:
     def __init__(
         self, settings: Settings, limits: HealthSettings, clock: Clock, dsn: Callable[[], str], open_store: OpenStore,
         channels: Sequence[str] = (), waiting: Callable[[], int | None] = lambda: None,
-        rescue: Rescue | None = None,
+        rescue: Rescue | None = None, hurry: Hurry = lambda _: None,
     ) -> None:  # fmt: skip
         self._limits, self._clock, self._channels, self._rescue = limits, clock, channels, rescue
+        self._hurry = hurry
         self._line, self._own = Line(dsn, limits.patience), Line(dsn, limits.patience)
         self._inspector = Inspector(settings, limits, clock, self._line, open_store, waiting)
         self._writing: Probe[list[Told]] = Probe("keeping")
-        self._claiming: Probe[tuple[bool, int | None, dict[str, object] | None]] = Probe("claim")
+        self._claiming: Probe[tuple[bool, int | None, dict[str, Any] | None]] = Probe("claim")
         self._log = structlog.get_logger("tipoff.health")
         self._looking, self._stop = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
@@ -60,7 +62,10 @@ class Monitor:
         self._stop.set()
         self._line.cut()
         self._own.cut()
-        self._thread.join(timeout=2.0)
+        if self._thread.ident is not None:
+            self._thread.join(timeout=2.0)
+        self._line.close()
+        self._own.close()
 
     def latest(self) -> Report:
         """What is known; where nobody has looked for long, that is what it says."""
@@ -115,11 +120,16 @@ class Monitor:
             return True
         if report is not None and number != self._known:
             self._known = number
-            self._learn(read_report(report))
+            self._learn(report)
         return mine
 
-    def _learn(self, report: Report) -> None:
+    def _learn(self, value: Mapping[str, Any]) -> None:
         """Another process's look, where it is newer; what only this one knows is written down first."""
+        try:
+            report = read_report(value)
+        except (KeyError, ValueError, TypeError, AttributeError) as failure:  # code of another version wrote it
+            self._log.warning("the newest health report cannot be read", error=repr(failure)[:200])
+            return
         if not self._unwritten and (self._latest is None or report.checked_at > self._latest.checked_at):
             self._latest = report
 
@@ -148,7 +158,7 @@ class Monitor:
             self._rescue.deliver(report, told)
 
     def _keep(self, report: Report, unwritten: Sequence[Finding]) -> list[Told]:
-        return keep(self._own.connection(), report, self._limits, self._channels, unwritten)
+        return keep(self._own.connection(), report, self._limits, self._channels, unwritten, self._hurry)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -158,5 +168,3 @@ class Monitor:
             except Exception:  # noqa: BLE001 - said, and tried again at the next turn
                 self._log.exception("the health check failed")
             self._stop.wait(max(0.1, self._limits.every - (time.monotonic() - begun)))
-        self._line.close()
-        self._own.close()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from tipoff.clock import SystemClock
 from tipoff.delivery.channels import channels
+from tipoff.health.keeping import Hurry
 from tipoff.health.monitor import Monitor
 from tipoff.health.rescue import Rescue
 from tipoff.health.settings import HealthSettings
@@ -17,12 +18,12 @@ from tipoff.storage.database import address
 
 def monitor_of(
     settings: Settings, limits: HealthSettings, waiting: Callable[[], int | None] = lambda: None,
-    rescue: Rescue | None = None,
+    rescue: Rescue | None = None, hurry: Hurry = lambda _: None,
 ) -> Monitor:  # fmt: skip
     """A monitor that has not begun."""
     return Monitor(
         settings, limits, SystemClock(), lambda: address(settings), lambda: artifacts(settings),
-        [channel.name for channel in channels(settings.alert_urls)], waiting, rescue,
+        [channel.name for channel in channels(settings.alert_urls)], waiting, rescue, hurry,
     )  # fmt: skip
 
 

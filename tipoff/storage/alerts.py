@@ -74,17 +74,26 @@ def begin(
     return Alert(*row) if row else None
 
 
-def write(connection: Connection, alert: Alert) -> None:
-    """Its row as it is now; somebody who acknowledged it meanwhile is not overruled."""
+def write(connection: Connection, changed: Sequence[Alert]) -> None:
+    """Rows as they are now, in one statement; somebody who acknowledged one meanwhile is not overruled."""
+    if not changed:
+        return
+    names = ("id", "severity", "message", "remedy", "state", "opened_at", "seen_at", "clear_since", "told_at", "told",
+             "resolved_at", "acknowledged_at")  # fmt: skip
     connection.execute(
         """
-        update alerts set severity = %(severity)s, message = %(message)s, remedy = %(remedy)s,
-          state = case when %(state)s = 'open' and state = 'acknowledged' and not %(again)s then state
-            else %(state)s end,
-          opened_at = %(opened_at)s, seen_at = %(seen_at)s, clear_since = %(clear_since)s, told_at = %(told_at)s,
-          told = %(told)s, resolved_at = %(resolved_at)s where id = %(id)s and state <> 'resolved'
+        update alerts a set severity = n.severity, message = n.message, remedy = n.remedy,
+          state = case when n.state = 'open' and a.state = 'acknowledged' and n.acknowledged_at is null then a.state
+            else n.state end,
+          opened_at = n.opened_at, seen_at = n.seen_at, clear_since = n.clear_since, told_at = n.told_at,
+          told = n.told, resolved_at = n.resolved_at
+        from unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],
+          %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::int[], %s::timestamptz[], %s::timestamptz[])
+          as n (id, severity, message, remedy, state, opened_at, seen_at, clear_since, told_at, told, resolved_at,
+            acknowledged_at)
+        where a.id = n.id and a.state <> 'resolved'
         """,
-        {**dataclasses.asdict(alert), "again": alert.acknowledged_at is not None and alert.state == "open"},
+        [[getattr(alert, name) for alert in changed] for name in names],
     )
 
 
@@ -129,5 +138,5 @@ def page(connection: Connection, limit: int, before: int | None, states: Sequenc
 def forget(connection: Connection, days: float) -> int:
     """Delete alerts that were resolved longer ago."""
     return connection.execute(
-        "delete from alerts where resolved_at < clock_timestamp() - make_interval(secs => 86400 * %s)", (days,)
+        "delete from alerts where resolved_at < now() - make_interval(secs => 86400 * %s)", (days,)
     ).rowcount

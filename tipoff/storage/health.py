@@ -79,35 +79,35 @@ def queue(connection: Connection, stuck_seconds: float, late_seconds: float, ali
         select
           (select count(*)::int from job_queue where status = 'running'),
           (select count(*)::int from (select from job_queue where status = 'pending' limit 10000) as p),
-          coalesce((select extract(epoch from clock_timestamp() - least(min(run_after), clock_timestamp()))::float8
+          coalesce((select extract(epoch from now() - least(min(run_after), now()))::float8
             from (select run_after from job_queue where status = 'pending' order by rank, id limit 1000) as o), 0),
           array(select type || ' ' || id from job_queue where status = 'running'
-            and lease_until < clock_timestamp() - make_interval(secs => %(stuck)s) order by id limit 20),
+            and lease_until < now() - make_interval(secs => %(stuck)s) order by id limit 20),
           h.failed, h.ended,
           coalesce((select jsonb_object_agg(type, error) from (
             select distinct on (type) type, status, left(coalesce(error ->> 'message', ''), 200) as error
-            from job_queue where finished_at > clock_timestamp() - interval '24 hours'
+            from job_queue where finished_at > now() - interval '24 hours'
               and status in ('completed', 'failed') order by type, finished_at desc
           ) as l where status = 'failed'), '{}'),
           w.alive, w.last_seen, w.machines,
           array(select name from job_schedules where enabled
-            and next_at < clock_timestamp() - make_interval(secs => %(late)s) order by next_at limit 20),
-          coalesce((select extract(epoch from clock_timestamp() - min(next_at))::float8 from job_schedules
+            and next_at < now() - make_interval(secs => %(late)s) order by next_at limit 20),
+          coalesce((select extract(epoch from now() - min(next_at))::float8 from job_schedules
             where enabled), 0),
           (select coalesce(sum(missed), 0)::int from schedule_ticks
-            where fired_at > clock_timestamp() - interval '1 hour'),
+            where fired_at > now() - interval '1 hour'),
           coalesce((select jsonb_object_agg(name, left(last_outcome, 200)) from job_schedules
             where not enabled and last_outcome like 'switched off:%%'), '{}')
         from (
           select count(*) filter (where status = 'failed')::int as failed, count(*)::int as ended
-          from job_queue where finished_at > clock_timestamp() - interval '1 hour' and status <> 'cancelled'
+          from job_queue where finished_at > now() - interval '1 hour' and status <> 'cancelled'
         ) as h, (
           select count(*) filter (where live)::int as alive, max(seen_at) as last_seen,
             coalesce(jsonb_agg(resources || jsonb_build_object('worker', name, 'host', host)) filter (where live),
               '[]')
               as machines
           from (
-            select *, seen_at > clock_timestamp() - make_interval(secs => %(alive)s) as live from job_workers
+            select *, seen_at > now() - make_interval(secs => %(alive)s) as live from job_workers
           ) as j
         ) as w
         """,
@@ -168,19 +168,19 @@ def freshness(connection: Connection) -> FreshnessFacts:
           (select last_fetched_at from raw_payloads order by last_fetched_at desc limit 1),
           (select start_at from matches where status = 'final' order by start_at desc limit 1),
           f.fixtures, f.horizon,
-          (select count(*)::int from matches where start_at > clock_timestamp() - interval '24 hours'),
+          (select count(*)::int from matches where start_at > now() - interval '24 hours'),
           q.day, q.hour, u.unread, u.since
         from (
           select count(*)::int as fixtures, max(start_at) as horizon from upcoming_matches
-          where status = 'scheduled' and start_at > clock_timestamp()
+          where status = 'scheduled' and start_at > now()
         ) as f, (
           select coalesce(sum(new), 0)::int as day,
             coalesce(jsonb_object_agg(reason, hour) filter (where hour > 0), '{}') as hour
           from (
-            select reason, count(*) filter (where last_seen_at > clock_timestamp() - interval '1 hour') as hour,
-              count(*) filter (where first_seen_at > clock_timestamp() - interval '24 hours') as new
+            select reason, count(*) filter (where last_seen_at > now() - interval '1 hour') as hour,
+              count(*) filter (where first_seen_at > now() - interval '24 hours') as new
             from quarantine
-            where last_seen_at > clock_timestamp() - interval '24 hours' and reason <> all(%(expected)s)
+            where last_seen_at > now() - interval '24 hours' and reason <> all(%(expected)s)
             group by reason
           ) as r
         ) as q, (
@@ -217,7 +217,7 @@ def forecasts(connection: Connection, horizon: int) -> ForecastFacts:
         ), begun as (
           select u.external_id, u.start_at from upcoming_matches u, opened o
           where u.status in ('scheduled', 'played')
-            and u.start_at between clock_timestamp() - interval '24 hours' and clock_timestamp()
+            and u.start_at between now() - interval '24 hours' and now()
             and u.first_seen_at < u.start_at - make_interval(mins => %(horizon)s + 5)
             and u.start_at > o.at + make_interval(mins => %(horizon)s + 5)
         )

@@ -35,7 +35,7 @@ def claim(connection: Connection, checker: str, every: float) -> tuple[bool, int
           insert into health_findings as f (name, value, as_of)
             values ('periodic_check', jsonb_build_object('checker', %(checker)s::text), clock_timestamp())
           on conflict (name) do update set value = excluded.value, as_of = excluded.as_of
-            where f.as_of <= clock_timestamp() - make_interval(secs => %(every)s)
+            where f.as_of <= now() - make_interval(secs => %(every)s)
           returning 1
         )
         select exists (select from mine), h.id, h.report
@@ -94,7 +94,7 @@ def history(connection: Connection, hours: int) -> list[Bucket]:
         with found as materialized (
           select id, date_bin(make_interval(secs => 3600.0 * %(hours)s / %(buckets)s), checked_at, 'epoch') as at,
             overall_status as status, statuses, metrics
-          from system_health where checked_at > clock_timestamp() - make_interval(hours => %(hours)s)
+          from system_health where checked_at > now() - make_interval(hours => %(hours)s)
         ), checks as (
           select at, jsonb_object_agg(name, status) as checks from (
             select at, name, (array['healthy', 'warning', 'error'])[max(array_position(
@@ -107,11 +107,13 @@ def history(connection: Connection, hours: int) -> list[Bucket]:
             from found, jsonb_each_text(metrics) as m (name, value) where name = any(%(shown)s) group by at, name
           ) as f group by at
         )
-        select at, count(*)::int, count(*) filter (where status = 'healthy')::int,
-          (array['healthy', 'warning', 'error'])[max(array_position(array['healthy', 'warning', 'error'], status))],
-          (select checks from checks c where c.at = found.at),
-          coalesce((select metrics from figures f where f.at = found.at), '{}')
-        from found group by at order by at
+        select b.at, b.reports, b.healthy, b.status, coalesce(c.checks, '{}'), coalesce(f.metrics, '{}')
+        from (
+          select at, count(*)::int as reports, count(*) filter (where status = 'healthy')::int as healthy,
+            (array['healthy', 'warning', 'error'])[max(array_position(array['healthy', 'warning', 'error'], status))]
+              as status
+          from found group by at
+        ) as b left join checks as c using (at) left join figures as f using (at) order by b.at
         """,
         {"hours": hours, "buckets": BUCKETS, "shown": list(SHOWN)},
     ).fetchall()
@@ -120,7 +122,7 @@ def history(connection: Connection, hours: int) -> list[Bucket]:
 
 def forget(connection: Connection, days: float) -> int:
     """Delete reports that are older, and workers that have been silent for a day."""
-    connection.execute("delete from job_workers where seen_at < clock_timestamp() - interval '1 day'")
+    connection.execute("delete from job_workers where seen_at < now() - interval '1 day'")
     return connection.execute(
-        "delete from system_health where checked_at < clock_timestamp() - make_interval(secs => 86400 * %s)", (days,)
+        "delete from system_health where checked_at < now() - make_interval(secs => 86400 * %s)", (days,)
     ).rowcount

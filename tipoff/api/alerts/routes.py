@@ -89,7 +89,7 @@ def test_alerts(request: Request) -> Response:
     def act(connection: Connection) -> tuple[int, TestSent, answers.Headers]:
         names = [channel.name for channel in channels(backend.settings.alert_urls)]
         sent = announce_trial(connection, names, overview.now(connection))
-        backend.jobs.enqueue(connection, "outbox_delivery", {}, requested_by="a trial of alerts")
+        backend.jobs.deliver(connection)
         return 200, TestSent(messages=sent), {}
 
     return answers.write(request, "jobs", act)
