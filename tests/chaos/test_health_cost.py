@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
+from tests.chaos.evidence import keep
 from tests.health import champion, fetched, settings
 from tipoff.health.settings import HealthSettings
 from tipoff.pipeline.monitoring import monitor_of
