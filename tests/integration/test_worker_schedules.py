@@ -60,3 +60,15 @@ def test_a_schedule_waits_for_nobody(pool: Pool, application_dsn: str, tmp_path:
             open_one.rollback()
             eventually(lambda: _scheduled(pool)["single"][1] == "enqueued", "it to fire", 10)
             assert "the database is away" not in one.output
+
+
+def test_before_there_is_a_model_the_schedule_fails_no_job(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
+    """A new installation that reports a failed job every minute until its first model is trained."""
+    [params] = [values for _, name, values, _ in schedule.DEFAULTS if name == "prediction_generation"]
+    with workers(application_dsn, tmp_path, 1, "--no-schedules"):
+        done = ended(pool, enqueue(pool, "prediction_generation", **params))
+        assert (done.status, done.message) == ("completed", "nothing is forecast: no model has passed the gate yet")
+        asked = ended(pool, enqueue(pool, "prediction_generation"))
+        assert asked.status == "failed"
+        assert asked.error is not None
+        assert "no model has been trained yet" in asked.error["message"]

@@ -22,7 +22,7 @@ COUNTED = 100_000
 """missed ticks are counted up to that many"""
 DEFAULTS: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("refresh", "quick_data_refresh", {}, "*/3 * * * *"),
-    ("predictions", "prediction_generation", {"return_predictions": False}, "* * * * *"),
+    ("predictions", "prediction_generation", {"return_predictions": False, "require_model": False}, "* * * * *"),
     ("ledger verification", "ledger_verification", {}, "7 * * * *"),
     ("track record", "track_record", {}, "*/10 * * * *"),
     ("nightly training", "model_training", {}, "15 4 * * *"),

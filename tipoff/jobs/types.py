@@ -111,6 +111,7 @@ class PredictionGenerationParams(Params):
     """Forecasts by the champion."""
 
     return_predictions: bool = Field(True, description="Put the forecasts into the job's result.")
+    require_model: bool = Field(True, description="Fail where no model forecasts; false: say so and end.")
 
 
 class CleanupParams(Params):

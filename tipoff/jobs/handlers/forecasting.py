@@ -17,6 +17,9 @@ from tipoff.storage import ledger, models
 LOOK_BACK = dt.timedelta(days=14)
 """results that were observed longer ago than that were graded by an earlier job"""
 
+SKIPPED = {"skipped": "nothing is forecast: no model has passed the gate yet", "fixtures": 0, "sealed": 0}
+"""the result where no model forecasts"""
+
 
 def has_champion(work: Work) -> bool:
     """Whether a model forecasts."""

@@ -111,7 +111,7 @@ def _statistics(work: Work, step: StepRun) -> dict[str, Any]:
 
 def _predict(work: Work, step: StepRun, with_predictions: bool) -> dict[str, Any]:
     if not forecasting.has_champion(work):
-        return {"skipped": "nothing is forecast: no model has passed the gate yet", "fixtures": 0, "sealed": 0}
+        return dict(forecasting.SKIPPED)
     found = forecasting.predict_and_seal(work, with_predictions)
     step.rows_in, step.rows_out = found["fixtures"], found["sealed"]
     return found

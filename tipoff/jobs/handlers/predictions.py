@@ -16,8 +16,12 @@ from tipoff.storage import models
 
 
 def prediction_generation(work: Work) -> dict[str, Any]:
-    """Forecast, seal, grade; raises InputError without a champion."""
-    found = forecasting.predict_and_seal(work, work.params(PredictionGenerationParams).return_predictions)
+    """Forecast, seal, grade; without a champion raises InputError, or says so, as the parameters want it."""
+    params = work.params(PredictionGenerationParams)
+    if not params.require_model and not forecasting.has_champion(work):
+        work.message = forecasting.words(forecasting.SKIPPED)
+        return dict(forecasting.SKIPPED)
+    found = forecasting.predict_and_seal(work, params.return_predictions)
     found |= forecasting.grade(work, everything=False)
     work.message = forecasting.words(found)
     return found
