@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -32,6 +34,11 @@ from tipoff.storage.artifacts import ArtifactStore
 from tipoff.storage.migrations import files
 
 T = TypeVar("T")
+ADDRESS = re.compile(
+    r"^.*connection to server (?:at|on) .*? failed: |^connection (?:is bad|failed): "
+    r"| for user \"[^\"]*\"| host '[^']*'"
+)
+"""what a driver's message says of the server's address, and who asked"""
 OpenStore = Callable[[], AbstractContextManager[ArtifactStore]]
 
 
@@ -78,7 +85,7 @@ class Inspector:
             return f"no answer within {self._limits.patience:g} s"
         except (psycopg.Error, OSError) as failure:
             self._line.close()
-            return str(failure).strip().splitlines()[0] if str(failure).strip() else type(failure).__name__
+            return plainly(failure)
         except TipoffError as failure:
             return str(failure)
 
@@ -108,11 +115,16 @@ class Inspector:
 
     def _of_the_store(self) -> store.StoreFacts:
         try:
-            return self._store.result(self._limits.patience)
+            facts = self._store.result(self._limits.patience)
         except HungError as failure:
             return store.StoreFacts(away=str(failure), hung=True)
         except OSError as failure:
-            return store.StoreFacts(away=str(failure))
+            facts = store.StoreFacts(away=str(failure))
+        return dataclasses.replace(facts, away=self._public(facts.away), champion=self._public(facts.champion))
+
+    def _public(self, text: str | None) -> str | None:
+        """Without the path of the data directory: everybody may read the report."""
+        return None if text is None else text.replace(str(self._settings.home), "TIPOFF_HOME")
 
     def _of_the_machine(self, judge: Callable[[Machine], Checked]) -> Checked:
         try:
@@ -121,6 +133,17 @@ class Inspector:
             return _hung("resources", str(failure))
         except OSError as failure:
             return Checked("", (error("disk_low", f"the disk of TIPOFF_HOME cannot be asked: {failure}"),))
+
+
+def plainly(failure: Exception) -> str:
+    """Why a connection failed, without the address: everybody may read the report.
+
+    >>> plainly(OSError('connection to server at "db.example" (10.0.0.7), port 5432 failed: Connection refused'))
+    'Connection refused'
+    """
+    said = str(failure).strip()
+    reason = ADDRESS.sub("", said.splitlines()[0] if said else "")
+    return reason.strip(" .") or type(failure).__name__
 
 
 def _known(answer: T | Unanswered, name: str, judge: Callable[[T], Checked]) -> Checked:
