@@ -98,6 +98,18 @@ def test_events_are_told_at_once(pool: Pool) -> None:
     assert [event for event, _, _ in looks.told()] == ["opened"]
 
 
+def test_a_training_is_no_alert(pool: Pool) -> None:
+    """An alert each night because the processor works for five minutes; silence when it never ends."""
+    looks = Looks(pool)
+    busy = warning("cpu_high", "the processor is 100 % busy")
+    for at in over(BEGIN, 14 * 60):
+        looks.look(at, busy)
+    assert looks.told() == []
+    for at in over(BEGIN + 14 * MINUTE, 120):
+        looks.look(at, busy)
+    assert looks.told() == [("opened", "warning", BEGIN + 15 * MINUTE)]
+
+
 FLAPS: list[tuple[str, Callable[[int], bool]]] = [
     ("every look", lambda n: n % 2 == 0),
     ("every minute", lambda n: n % 4 < 2),

@@ -74,7 +74,8 @@ def _looked(alert: Alert, report: Report) -> bool:
 
 
 def _believed(finding: Finding, since: dt.datetime, now: dt.datetime, limits: HealthSettings) -> bool:
-    return RULES[finding.rule].at_once or (now - since).total_seconds() >= limits.open_after
+    rule = RULES[finding.rule]
+    return rule.at_once or (now - since).total_seconds() >= rule.longer * limits.open_after
 
 
 def _seen(alert: Alert, finding: Finding, now: dt.datetime, limits: HealthSettings) -> Change:
@@ -101,7 +102,8 @@ def _seen(alert: Alert, finding: Finding, now: dt.datetime, limits: HealthSettin
 def _gone(alert: Alert, resolved: int, now: dt.datetime, limits: HealthSettings) -> Change:
     """It is not so any more; once it stays away: forget it where it was never believed, or resolve it."""
     since = alert.clear_since or now
-    if alert.state == "pending" and (since - alert.since).total_seconds() >= limits.open_after:
+    longer = RULES[alert.rule].longer if alert.rule in RULES else 1.0
+    if alert.state == "pending" and (since - alert.since).total_seconds() >= longer * limits.open_after:
         after = dataclasses.replace(alert, state="open", opened_at=now, clear_since=since)
         return _told(alert, after, Event.OPENED, now)
     growing = min(LONGEST_CALM, limits.resolve_after * 2 ** min(resolved, 20))

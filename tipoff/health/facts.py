@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import psycopg
@@ -60,6 +60,15 @@ class Line:
             configure(self._connection, f"{int(1000 * self._patience / 4)}ms")
         return self._connection
 
+    @contextlib.contextmanager
+    def use(self) -> Iterator[Connection]:
+        """The connection; whoever fails on it gives it back, so that one that was cut off is not left open."""
+        try:
+            yield self.connection()
+        except BaseException:
+            self.close()
+            raise
+
     def cut(self) -> None:
         """Whoever waits on it gets an error at once."""
         connection = self._connection
@@ -77,28 +86,29 @@ class Line:
 def gather(line: Line, limits: HealthSettings, horizon: int, clock: Clock) -> Facts:
     """Ask everything; raises psycopg.OperationalError where the database is away."""
     try:
-        connection = line.connection()
-        begun = time.perf_counter()
-        models = _ask(connection, lambda: health.models(connection))
-    except psycopg.OperationalError:
-        line.close()  # the server may have ended it while it was idle
-        connection = line.connection()
-        begun = time.perf_counter()
-        models = _ask(connection, lambda: health.models(connection))
-    seconds = time.perf_counter() - begun
+        return _gather(line, limits, horizon, clock)
+    except psycopg.OperationalError:  # the server may have ended the connection while it was idle
+        return _gather(line, limits, horizon, clock)
+
+
+def _gather(line: Line, limits: HealthSettings, horizon: int, clock: Clock) -> Facts:
     late = 60 * limits.schedule_minutes_warning
-    before = clock.now()
-    database = _ask(connection, lambda: health.database(connection, limits.slow_query))
-    between = before + (clock.now() - before) / 2
-    return Facts(
-        seconds,
-        0.0 if isinstance(database, Unanswered) else (between - database.now).total_seconds(),
-        database,
-        _ask(connection, lambda: health.queue(connection, limits.stuck_seconds, late, limits.worker_seconds)),
-        models,
-        _ask(connection, lambda: health.freshness(connection)),
-        _ask(connection, lambda: health.forecasts(connection, horizon)),
-    )
+    with line.use() as connection:
+        begun = time.perf_counter()
+        models = _ask(connection, lambda: health.models(connection))
+        seconds = time.perf_counter() - begun
+        before = clock.now()
+        database = _ask(connection, lambda: health.database(connection, limits.slow_query))
+        between = before + (clock.now() - before) / 2
+        return Facts(
+            seconds,
+            0.0 if isinstance(database, Unanswered) else (between - database.now).total_seconds(),
+            database,
+            _ask(connection, lambda: health.queue(connection, limits.stuck_seconds, late, limits.worker_seconds)),
+            models,
+            _ask(connection, lambda: health.freshness(connection)),
+            _ask(connection, lambda: health.forecasts(connection, horizon)),
+        )
 
 
 def _ask(connection: Connection, question: Callable[[], T]) -> T | Unanswered:

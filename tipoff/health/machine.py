@@ -17,6 +17,8 @@ import psutil
 
 MB, GB = 2**20, 2**30
 CGROUP = Path("/sys/fs/cgroup")
+SHORTEST = 0.3
+"""seconds over which the processor is watched at least: less says only that this process itself works"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Gauge:
 
     def _busy(self) -> float:
         with self._lock:
+            time.sleep(max(0.0, self._before[0] + SHORTEST - time.monotonic()))
             before, self._before = self._before, self._cpu()
             seconds = max(1e-3, self._before[0] - before[0])
             return min(100.0, max(0.0, 100 * (self._before[1] - before[1]) / seconds / self._before[2]))

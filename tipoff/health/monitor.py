@@ -41,6 +41,7 @@ class Monitor:
     ) -> None:  # fmt: skip
         self._limits, self._clock, self._channels, self._rescue = limits, clock, channels, rescue
         self._hurry = hurry
+        self._dsn = dsn
         self._line, self._own = Line(dsn, limits.patience), Line(dsn, limits.patience)
         self._inspector = Inspector(settings, limits, clock, self._line, open_store, waiting)
         self._writing: Probe[list[Told]] = Probe("keeping")
@@ -109,19 +110,20 @@ class Monitor:
 
     def _claim(self) -> bool:
         """Also true where nobody can be asked: each process looks for itself while the database is away."""
-        self._claiming.start(
-            lambda: reports.claim(self._own.connection(), self._inspector.name, 0.9 * self._limits.every)
-        )
+        self._claiming.start(functools.partial(self._ask_whose_turn, self._own))
         try:
             mine, number, report = self._claiming.result(self._limits.patience)
         except (HungError, psycopg.Error, TipoffError, OSError):
-            self._own.cut()
-            self._own.close()
+            self._renew()
             return True
         if report is not None and number != self._known:
             self._known = number
             self._learn(report)
         return mine
+
+    def _ask_whose_turn(self, line: Line) -> tuple[bool, int | None, dict[str, Any] | None]:
+        with line.use() as connection:
+            return reports.claim(connection, self._inspector.name, 0.9 * self._limits.every)
 
     def _learn(self, value: Mapping[str, Any]) -> None:
         """Another process's look, where it is newer; what only this one knows is written down first."""
@@ -135,14 +137,14 @@ class Monitor:
 
     def _write(self, report: Report) -> None:
         unwritten = list(self._unwritten.values())
-        act = functools.partial(self._keep, report, unwritten)
+        act = functools.partial(self._keep, self._own, report, unwritten)
         self._writing.start(act)
         try:
             told = self._writing.result(self._limits.patience)
         except (HungError, psycopg.Error, TipoffError, OSError) as failure:
             if self._stop.is_set():
                 return
-            self._own.cut()
+            self._renew()
             self._unwritten |= {finding.key: finding for finding in report.findings}
             self._log.warning("the health report could not be written", error=str(failure).strip()[:200])
             if self._rescue is not None:
@@ -157,8 +159,14 @@ class Monitor:
         if self._rescue is not None:
             self._rescue.deliver(report, told)
 
-    def _keep(self, report: Report, unwritten: Sequence[Finding]) -> list[Told]:
-        return keep(self._own.connection(), report, self._limits, self._channels, unwritten, self._hurry)
+    def _renew(self) -> None:
+        """Whoever hangs on the connection keeps it to itself; a new one is made when needed."""
+        self._own.cut()
+        self._own = Line(self._dsn, self._limits.patience)
+
+    def _keep(self, line: Line, report: Report, unwritten: Sequence[Finding]) -> list[Told]:
+        with line.use() as connection:
+            return keep(connection, report, self._limits, self._channels, unwritten, self._hurry)
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -20,13 +20,14 @@ class Probe(Generic[T]):
     def __init__(self, name: str) -> None:
         self._name = name
         self._thread: threading.Thread | None = None
-        self._begun = 0.0
+        self._begun, self._earlier = 0.0, False
         self._made: list[T] = []
         self._failed: list[Exception] = []
 
     def start(self, act: Callable[[], T]) -> None:
-        """Begin, unless the one before still hangs."""
-        if self._thread is not None and self._thread.is_alive():
+        """Begin, unless the one before still hangs: then the result is that."""
+        self._earlier = self._thread is not None and self._thread.is_alive()
+        if self._earlier:
             return
         made: list[T] = []
         failed: list[Exception] = []
@@ -44,6 +45,8 @@ class Probe(Generic[T]):
     def result(self, patience: float) -> T:
         """What it came to within `patience` seconds of its beginning; raises HungError, or what it raised."""
         assert self._thread is not None  # noqa: S101 - it was started
+        if self._earlier:
+            raise HungError(f"an earlier one has not ended for {time.monotonic() - self._begun:.0f} s")
         self._thread.join(max(0.0, self._begun + patience - time.monotonic()))
         if self._thread.is_alive():
             raise HungError(f"it has not ended for {time.monotonic() - self._begun:.0f} s")

@@ -16,8 +16,12 @@ class Rule:
     remedy: str
     at_once: bool = False
     alerts: bool = True
+    longer: float = 1.0
+    """so many times longer than others it must last to be believed"""
 
 
+LONGEST = 1000
+"""characters of a message"""
 CHECKS = (
     "database", "resources", "job_queue", "models", "data_freshness", "forecasts", "artifact_store",
 )  # fmt: skip
@@ -57,6 +61,7 @@ RULES: dict[str, Rule] = {
     ),
     "cpu_high": Rule(
         "resources", "the processor is busy all the time", "Lower --concurrency, or add a machine with a worker.",
+        longer=15.0,
     ),
     "memory_high": Rule(
         "resources", "memory is nearly used up",
@@ -161,8 +166,9 @@ RULES: dict[str, Rule] = {
 
 
 def finding(rule: str, severity: Status, message: str, subject: str = "") -> Finding:
-    """A finding of a rule, with the rule's remedy."""
-    return Finding(rule, severity, message, RULES[rule].remedy, subject)
+    """A finding of a rule, with the rule's remedy; what it says can be stored and is not endless."""
+    said, about = (text.replace("\x00", "") for text in (message, subject))
+    return Finding(rule, severity, said[:LONGEST], RULES[rule].remedy, about[:LONGEST])
 
 
 def warning(rule: str, message: str, subject: str = "") -> Finding:

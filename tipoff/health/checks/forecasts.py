@@ -32,6 +32,8 @@ def forecasts(facts: ForecastFacts, ledger: ModelFacts, now: dt.datetime, limits
             f"{facts.begun - facts.sealed} of {facts.begun} matches of the last day began without a sealed forecast",
             low=True,
         )  # fmt: skip
+    if not facts.begun:
+        return Checked("no match of the last day could have been sealed", tuple(found), metrics)
     return Checked(
         f"{facts.sealed} of {facts.begun} matches of the last day were sealed in time", tuple(found), metrics
     )

@@ -44,7 +44,7 @@ def job_queue(facts: QueueFacts, limits: HealthSettings) -> Checked:
         for name, why in sorted(facts.switched_off.items())
     ]
     return Checked(
-        f"{facts.workers} workers, {facts.running} jobs run, {facts.pending} wait", tuple(found),
+        f"workers: {facts.workers}, jobs that run: {facts.running}, that wait: {facts.pending}", tuple(found),
         {
             "workers": facts.workers, "jobs_running": facts.running, "jobs_pending": facts.pending,
             "queue_age_seconds": round(facts.oldest, 1), "jobs_stuck": len(facts.stuck),
