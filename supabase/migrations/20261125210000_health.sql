@@ -28,11 +28,18 @@ create table public.job_workers (
   types text[] not null,
   concurrency integer not null check (concurrency >= 1),
   running integer not null default 0 check (running >= 0),
-  resources jsonb not null default '{}' check (jsonb_typeof(resources) = 'object'),
   started_at timestamptz not null default clock_timestamp(),
   seen_at timestamptz not null default clock_timestamp()
 ) with (fillfactor = 50);
-comment on table public.job_workers is 'Workers that said they live, and how full their machines are; one that stops takes its row away.';
+comment on table public.job_workers is 'Workers that said they live; one that stops takes its row away.';
+
+create table public.health_processes (
+  name text primary key check (name <> ''),
+  host text not null,
+  figures jsonb not null check (jsonb_typeof(figures) = 'object'),
+  seen_at timestamptz not null default clock_timestamp()
+) with (fillfactor = 50);
+comment on table public.health_processes is 'How full the machine of each process is and how many requests wait in it: whoever looks, looks at all.';
 
 create table public.alerts (
   id bigint generated always as identity primary key,
@@ -46,6 +53,7 @@ create table public.alerts (
   opened_at timestamptz,
   seen_at timestamptz not null,
   clear_since timestamptz,
+  lower_since timestamptz,
   told_at timestamptz,
   told integer not null default 0 check (told >= 0),
   acknowledged_at timestamptz,
@@ -96,6 +104,7 @@ comment on table public.deliveries is 'Each try to deliver a message, and what c
 create index deliveries_of on public.deliveries (message_id);
 create index deliveries_newest on public.deliveries (at desc, id desc);
 
+create index job_queue_failed on public.job_queue (type, finished_at desc) where status = 'failed';
 create index quarantine_seen on public.quarantine (last_seen_at desc);
 
 -- The request that asked for a job, so that it can be followed from log to log.
@@ -106,7 +115,7 @@ create index quarantine_recent on public.quarantine (last_seen_at desc);
 do $$
 declare t text;
 begin
-  foreach t in array array['system_health', 'health_findings', 'job_workers', 'alerts', 'webhooks', 'deliveries'] loop
+  foreach t in array array['system_health', 'health_findings', 'job_workers', 'health_processes', 'alerts', 'webhooks', 'deliveries'] loop
     call public.open_table(t, 'select, insert, update, delete');
   end loop;
 end $$;

@@ -55,7 +55,7 @@ def decide(
     now = report.checked_at
     found = {f.key: f for f in report.findings if RULES[f.rule].alerts}
     known = {(alert.rule, alert.subject) for alert, _ in live}
-    begun = [Begin(f, _believed(f, f.since or now, now, limits)) for key, f in found.items() if key not in known]
+    begun = [Begin(f, _believed(f.rule, f.since or now, now, limits)) for key, f in found.items() if key not in known]
     changes: list[Change] = []
     for alert, resolved in live:
         finding = found.get((alert.rule, alert.subject))
@@ -67,43 +67,55 @@ def decide(
 
 
 def _looked(alert: Alert, report: Report) -> bool:
-    """Whether the report is proof that it is gone: its check did look."""
-    name = alert.subject if alert.rule == "check_hung" else RULES[alert.rule].check if alert.rule in RULES else None
-    check = report.checks.get(name) if name else None
-    return name is None or (check is not None and check.looked)
+    """Whether the report is proof that it is gone: its check did look, or no check knows it any more."""
+    rule = RULES.get(alert.rule)
+    if rule is None:
+        return True
+    check = report.checks.get(alert.subject if rule.about_a_check else rule.check)
+    return check is not None and check.looked
 
 
-def _believed(finding: Finding, since: dt.datetime, now: dt.datetime, limits: HealthSettings) -> bool:
-    rule = RULES[finding.rule]
-    return rule.at_once or (now - since).total_seconds() >= rule.longer * limits.open_after
+def _believed(name: str, since: dt.datetime, now: dt.datetime, limits: HealthSettings) -> bool:
+    rule = RULES.get(name)
+    longer = rule.longer if rule else 1.0
+    return (rule is not None and rule.at_once) or (now - since).total_seconds() >= longer * limits.open_after
 
 
 def _seen(alert: Alert, finding: Finding, now: dt.datetime, limits: HealthSettings) -> Change:
-    """It is still so: open it, say that it got worse, or remind."""
-    worse = finding.severity is Status.ERROR and alert.severity == "warning"
-    severity = "error" if worse else alert.severity
-    after = dataclasses.replace(
-        alert, severity=severity, message=finding.message, remedy=finding.remedy, seen_at=now, clear_since=None
-    )
+    """It is still so: open it, say that it got worse, remind, or say what nobody was there to be told."""
+    after = _weighed(alert, finding, now, limits)
     if alert.state == "pending":
-        opens = _believed(finding, alert.since, now, limits)
-        if opens:
-            after = dataclasses.replace(after, state="open", opened_at=now)
-        elif finding.severity is Status.WARNING:
-            after = dataclasses.replace(after, severity="warning")
-        return _told(alert, after, Event.OPENED if opens else None, now)
-    if worse:
+        if not _believed(alert.rule, alert.since, now, limits):
+            return Change(alert, dataclasses.replace(after, severity=finding.severity.value))
+        return _told(alert, dataclasses.replace(after, state="open", opened_at=now), Event.OPENED, now)
+    if after.severity == "error" and alert.severity == "warning":
         return _told(alert, dataclasses.replace(after, state="open"), Event.ESCALATED, now)
-    hours = limits.remind_hours * (1 if severity == "error" else 6)
+    if alert.state == "open" and alert.told == 0:
+        return _told(alert, after, Event.OPENED, now)
+    hours = limits.remind_hours * (1 if after.severity == "error" else 6)
     due = alert.state == "open" and alert.told_at is not None and now - alert.told_at >= dt.timedelta(hours=hours)
     return _told(alert, after, Event.REMINDER if due else None, now)
+
+
+def _weighed(alert: Alert, finding: Finding, now: dt.datetime, limits: HealthSettings) -> Alert:
+    """The alert as the finding says it; an error becomes a warning once it has been no more for `resolve_after`."""
+    after = dataclasses.replace(
+        alert, message=finding.message, remedy=finding.remedy, seen_at=now, clear_since=None, lower_since=None
+    )
+    if finding.severity is Status.ERROR:
+        return dataclasses.replace(after, severity="error")
+    if alert.severity == "warning":
+        return after
+    since = alert.lower_since or now
+    if (now - since).total_seconds() >= max(limits.resolve_after, limits.open_after):
+        return dataclasses.replace(after, severity="warning")
+    return dataclasses.replace(after, lower_since=since)
 
 
 def _gone(alert: Alert, resolved: int, now: dt.datetime, limits: HealthSettings) -> Change:
     """It is not so any more; once it stays away: forget it where it was never believed, or resolve it."""
     since = alert.clear_since or now
-    longer = RULES[alert.rule].longer if alert.rule in RULES else 1.0
-    if alert.state == "pending" and (since - alert.since).total_seconds() >= longer * limits.open_after:
+    if alert.state == "pending" and _believed(alert.rule, alert.since, since, limits):
         after = dataclasses.replace(alert, state="open", opened_at=now, clear_since=since)
         return _told(alert, after, Event.OPENED, now)
     growing = min(LONGEST_CALM, limits.resolve_after * 2 ** min(resolved, 20))
@@ -127,5 +139,5 @@ def missed(found: Iterable[Finding], report: Report, limits: HealthSettings) -> 
     now, keys = report.checked_at, {f.key for f in report.findings}
     return [
         f for f in found
-        if f.key not in keys and RULES[f.rule].alerts and _believed(f, f.since or now, now, limits)
+        if f.key not in keys and RULES[f.rule].alerts and _believed(f.rule, f.since or now, now, limits)
     ]  # fmt: skip

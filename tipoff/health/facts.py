@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime as dt
 import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -47,6 +48,7 @@ class Line:
     def __init__(self, dsn: Callable[[], str], patience: float) -> None:
         self._dsn, self._patience = dsn, patience
         self._connection: Connection | None = None
+        self._left = False
 
     def connection(self) -> Connection:
         """The connection, made where there is none; raises psycopg.Error, TipoffError where no address is set."""
@@ -68,6 +70,13 @@ class Line:
         except BaseException:
             self.close()
             raise
+        if self._left:
+            self.close()
+
+    def leave(self) -> None:
+        """Nobody uses it any more but who hangs on it, and who gives it back at the end."""
+        self._left = True
+        self.cut()
 
     def cut(self) -> None:
         """Whoever waits on it gets an error at once."""
@@ -83,28 +92,31 @@ class Line:
             self._connection = None
 
 
-def gather(line: Line, limits: HealthSettings, horizon: int, clock: Clock) -> Facts:
-    """Ask everything; raises psycopg.OperationalError where the database is away."""
+def gather(line: Line, limits: HealthSettings, horizon: int, clock: Clock, since: dt.datetime | None = None) -> Facts:
+    """Ask everything, also for jobs that failed after `since`; raises psycopg.OperationalError where it is away."""
     try:
-        return _gather(line, limits, horizon, clock)
+        return _gather(line, limits, horizon, clock, since)
     except psycopg.OperationalError:  # the server may have ended the connection while it was idle
-        return _gather(line, limits, horizon, clock)
+        return _gather(line, limits, horizon, clock, since)
 
 
-def _gather(line: Line, limits: HealthSettings, horizon: int, clock: Clock) -> Facts:
-    late = 60 * limits.schedule_minutes_warning
+def _gather(line: Line, limits: HealthSettings, horizon: int, clock: Clock, since: dt.datetime | None) -> Facts:
+    late, alive = 60 * limits.schedule_minutes_warning, 3 * limits.every + 2 * limits.patience
     with line.use() as connection:
         begun = time.perf_counter()
         models = _ask(connection, lambda: health.models(connection))
         seconds = time.perf_counter() - begun
         before = clock.now()
-        database = _ask(connection, lambda: health.database(connection, limits.slow_query))
+        database = _ask(connection, lambda: health.database(connection, limits.slow_query, alive))
         between = before + (clock.now() - before) / 2
+        queue = _ask(
+            connection, lambda: health.queue(connection, limits.stuck_seconds, late, limits.worker_seconds, since)
+        )
         return Facts(
             seconds,
             0.0 if isinstance(database, Unanswered) else (between - database.now).total_seconds(),
             database,
-            _ask(connection, lambda: health.queue(connection, limits.stuck_seconds, late, limits.worker_seconds)),
+            queue,
             models,
             _ask(connection, lambda: health.freshness(connection)),
             _ask(connection, lambda: health.forecasts(connection, horizon)),

@@ -1,21 +1,22 @@
-"""One look at everything: facts from the database, the machine and the store of models, judged by the checks."""
+"""One look at everything: facts from the database, the machines and the store of models, judged by the checks."""
 
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import functools
 import os
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
+import structlog
 
 from tipoff.clock import Clock
-from tipoff.errors import TipoffError
 from tipoff.health.checks import artifact_store as store
 from tipoff.health.checks.data_freshness import data_freshness
 from tipoff.health.checks.database import away, database
@@ -29,6 +30,7 @@ from tipoff.health.probe import HungError, Probe
 from tipoff.health.report import Checked, Report
 from tipoff.health.rules import CHECKS, error
 from tipoff.health.settings import HealthSettings
+from tipoff.logs import Redactor
 from tipoff.settings import Settings
 from tipoff.storage.artifacts import ArtifactStore
 from tipoff.storage.migrations import files
@@ -43,7 +45,7 @@ OpenStore = Callable[[], AbstractContextManager[ArtifactStore]]
 
 
 class Inspector:
-    """Looks; nothing that hangs holds the report up for longer than twice the patience of the settings."""
+    """Looks; nothing that hangs or fails holds the report up for longer than twice the patience of the settings."""
 
     def __init__(
         self, settings: Settings, limits: HealthSettings, clock: Clock, line: Line, open_store: OpenStore,
@@ -56,25 +58,50 @@ class Inspector:
         self._machine: Probe[Machine] = Probe("resources")
         self._store: Probe[store.StoreFacts] = Probe("artifact_store")
         self._champion: str | None = None
-        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self._redactor = Redactor(settings.secrets())
+        self._log = structlog.get_logger("tipoff.health")
+        self.host = socket.gethostname()
+        self.name = f"{self.host}:{os.getpid()}"
         self._expected = files()[-1][0]
 
-    def look(self) -> Report:
-        """The system as it is now."""
-        begun = time.perf_counter()
-        horizon = min(self._settings.horizons)
+    def figures(self) -> dict[str, Any]:
+        """How this process's machine is, for whoever looks."""
         self._machine.start(self._gauge.look)
-        self._database.start(functools.partial(gather, self._line, self._limits, horizon, self._clock))
+        found: dict[str, Any] = {"pool_waiting": self._waiting()}
+        try:
+            return found | self._machine.result(self._limits.patience).as_json()
+        except Exception as failure:  # noqa: BLE001 - whatever it is, it is what is known of this machine
+            return found | {"error": self._public(plainly(failure)), "hung": isinstance(failure, HungError)}
+
+    def look(self, began: dt.datetime | None = None, *, whole: bool = False, after: Report | None = None) -> Report:
+        """The system as it is now; `whole`: read the champion's files though they were sound a while ago.
+
+        `began` is when something first went wrong with this look; jobs that failed since the look `after` are told.
+        """
+        begun, began = time.perf_counter(), began or self._clock.now()
+        mine = {**self.figures(), "name": self.name, "host": self.host}
+        since = after.checked_at if after else None
+        self._database.start(functools.partial(gather, self._line, self._limits, self._horizon, self._clock, since))
         facts = self._facts()
         if isinstance(facts, Facts) and not isinstance(facts.models, Unanswered):
             self._champion = facts.models.sha256
-        self._store.start(functools.partial(self._trial.look, self._champion))
-        checks = self._judged(facts)
-        ordered = {name: checks[name] for name in CHECKS}
-        now = self._clock.now()
+        self._store.start(functools.partial(self._trial.look, self._champion, whole=whole))
+        checks = {name: self._clean(check) for name, check in self._judged(facts, mine).items()}
+        answered = isinstance(facts, Facts) and not isinstance(facts.database, Unanswered)
+        return Report(
+            {name: checks[name] for name in CHECKS}, self._now(facts), 1000 * (time.perf_counter() - begun),
+            self.name, None if answered else began,
+        )  # fmt: skip
+
+    @property
+    def _horizon(self) -> int:
+        return min(self._settings.horizons)
+
+    def _now(self, facts: Facts | str) -> dt.datetime:
+        """The database's clock, where it answers."""
         if isinstance(facts, Facts) and not isinstance(facts.database, Unanswered):
-            now = facts.database.now
-        return Report(ordered, now, 1000 * (time.perf_counter() - begun), self.name)
+            return facts.database.now
+        return self._clock.now()
 
     def _facts(self) -> Facts | str:
         """What the database says, or why it says nothing."""
@@ -83,26 +110,27 @@ class Inspector:
         except HungError:
             self._line.cut()
             return f"no answer within {self._limits.patience:g} s"
-        except (psycopg.Error, OSError) as failure:
-            self._line.close()
+        except psycopg.ProgrammingError:
+            return "DATABASE_URL is no address of a Postgres"
+        except Exception as failure:  # noqa: BLE001 - whatever it is, the database cannot be asked
             return plainly(failure)
-        except TipoffError as failure:
-            return str(failure)
 
-    def _judged(self, facts: Facts | str) -> dict[str, Checked]:
-        limits, found = self._limits, self._of_the_store()
-        checks: dict[str, Checked] = {"artifact_store": _hung_store(found) or store.artifact_store(found)}
-        machines = [] if isinstance(facts, str) or isinstance(facts.queue, Unanswered) else facts.queue.machines
-        checks["resources"] = self._of_the_machine(lambda machine: resources(machine, machines, limits))
-        if isinstance(facts, str):
-            checks["database"] = away(facts)
-            for name in ("job_queue", "models", "data_freshness", "forecasts"):
-                checks[name] = _blind(name, "the database is away")
-            return checks
-        now = self._clock.now() if isinstance(facts.database, Unanswered) else facts.database.now
+    def _judged(self, facts: Facts | str, mine: Mapping[str, Any]) -> dict[str, Checked]:
+        limits, found, now = self._limits, self._of_the_store(), self._now(facts)
         judge: dict[str, Callable[[], Checked]] = {
+            "artifact_store": lambda: _hung_store(found) or store.artifact_store(found),
+        }  # fmt: skip
+        if isinstance(facts, str):
+            judge |= {"database": lambda: away(facts), "resources": lambda: resources([mine], limits)}
+            judge |= {
+                name: functools.partial(_blind, name, "the database is away") for name in CHECKS if name not in judge
+            }
+            return {name: self._safely(name, act) for name, act in judge.items()}
+        judge |= {
             "database": lambda: _known(facts.database, "database", lambda answer: database(
-                answer, facts.seconds, facts.skew, self._expected, self._waiting(), limits)),
+                answer, facts.seconds, facts.skew, self._expected, limits)),
+            "resources": lambda: resources(
+                [mine] if isinstance(facts.database, Unanswered) else [*facts.database.processes, mine], limits),
             "job_queue": lambda: _known(facts.queue, "job_queue", lambda answer: job_queue(answer, limits)),
             "models": lambda: _known(facts.models, "models", lambda answer: models(answer, found, now, limits)),
             "data_freshness": lambda: _known(facts.freshness, "data_freshness", lambda answer: data_freshness(
@@ -110,29 +138,40 @@ class Inspector:
             "forecasts": lambda: _known(facts.forecasts, "forecasts", lambda answer: _known(
                 facts.models, "forecasts", lambda ledger: forecasts(answer, ledger, now, limits))),
         }  # fmt: skip
-        checks |= {name: act() for name, act in judge.items()}
-        return checks
+        return {name: self._safely(name, act) for name, act in judge.items()}
+
+    def _safely(self, name: str, act: Callable[[], Checked]) -> Checked:
+        """One check that fails unforeseen takes no other with it."""
+        try:
+            return act()
+        except Exception as failure:  # noqa: BLE001 - said in the log and in the report
+            self._log.exception("a check failed", check=name)
+            said = f"the check {name} failed: {type(failure).__name__}"
+            return Checked("", (error("check_failed", said, name),), looked=False)
 
     def _of_the_store(self) -> store.StoreFacts:
         try:
-            facts = self._store.result(self._limits.patience)
+            return self._store.result(self._limits.patience)
         except HungError as failure:
             return store.StoreFacts(away=str(failure), hung=True)
-        except OSError as failure:
-            facts = store.StoreFacts(away=str(failure))
-        return dataclasses.replace(facts, away=self._public(facts.away), champion=self._public(facts.champion))
+        except Exception as failure:  # noqa: BLE001 - whatever it is, the store does not work
+            return store.StoreFacts(away=plainly(failure))
 
-    def _public(self, text: str | None) -> str | None:
-        """Without the path of the data directory: everybody may read the report."""
-        return None if text is None else text.replace(str(self._settings.home), "TIPOFF_HOME")
+    def _clean(self, check: Checked) -> Checked:
+        """Everybody may read it and Postgres stores it: no secrets, no folders, no characters that are none."""
+        return dataclasses.replace(
+            check,
+            good=self._public(check.good),
+            findings=tuple(
+                dataclasses.replace(f, message=self._public(f.message), subject=self._public(f.subject))
+                for f in check.findings
+            ),
+            metrics={n: self._public(v) if isinstance(v, str) else v for n, v in check.metrics.items()},
+        )
 
-    def _of_the_machine(self, judge: Callable[[Machine], Checked]) -> Checked:
-        try:
-            return judge(self._machine.result(self._limits.patience))
-        except HungError as failure:
-            return _hung("resources", str(failure))
-        except OSError as failure:
-            return Checked("", (error("disk_low", f"the disk of TIPOFF_HOME cannot be asked: {failure}"),))
+    def _public(self, text: str) -> str:
+        text = text.replace("\x00", "").encode("utf-8", "replace").decode()
+        return self._redactor.text(text).replace(str(self._settings.home), "TIPOFF_HOME")
 
 
 def plainly(failure: Exception) -> str:

@@ -33,16 +33,38 @@ def keep(
     unwritten: Iterable[Finding] = (), hurry: Hurry = lambda _: None,
 ) -> list[Told]:  # fmt: skip
     """Write the report, let alerts follow it, put what people are told into the outbox; `hurry` delivers it soon."""
-    now = report.checked_at
     with connection.transaction():
-        reports.keep(connection, report.as_json(), now)
-        told = [*_over(connection, report, limits, unwritten), *follow(connection, report, limits)]
-        if sum(_announce(connection, one, now, limits, channels) for one in told):
-            hurry(connection)
+        reports.keep(connection, report.as_json(), report.checked_at)
+        told = [*_over(connection, report, limits, unwritten), *_follow(connection, report, limits)]
+        _tell(connection, told, report.checked_at, limits, channels, hurry)
     return told
 
 
-def follow(connection: Connection, report: Report, limits: HealthSettings) -> list[Told]:
+def keep_missed(
+    connection: Connection, report: Report, limits: HealthSettings, channels: Sequence[str],
+    unwritten: Iterable[Finding], hurry: Hurry,
+) -> list[Told]:  # fmt: skip
+    """Only the alerts of what was over before it could be written: the report itself is another process's."""
+    with connection.transaction():
+        told = _over(connection, report, limits, unwritten)
+        _tell(connection, told, report.checked_at, limits, channels, hurry)
+    return told
+
+
+def _tell(
+    connection: Connection, told: Sequence[Told], now: dt.datetime, limits: HealthSettings, channels: Sequence[str],
+    hurry: Hurry,
+) -> None:  # fmt: skip
+    """Where there is nobody to be told it does not count as told: who comes later, or knows somebody, tells it."""
+    sent = [_announce(connection, one, now, limits, channels) for one in told]
+    alerts.write(
+        connection, [dataclasses.replace(one.alert, told=0) for one, n in zip(told, sent, strict=True) if not n]
+    )
+    if any(sent):
+        hurry(connection)
+
+
+def _follow(connection: Connection, report: Report, limits: HealthSettings) -> list[Told]:
     """Let alerts follow the report, in the caller's transaction."""
     begun, changes = decide(alerts.live(connection, report.checked_at), report, limits)
     told = [one for begin in begun for one in _begin(connection, begin.finding, report, opened=begin.opened)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import functools
 import threading
 import time
@@ -14,12 +15,13 @@ import structlog
 
 from tipoff.clock import Clock
 from tipoff.errors import TipoffError
+from tipoff.health.alerting import Event
 from tipoff.health.facts import Line
-from tipoff.health.inspector import Inspector, OpenStore
-from tipoff.health.keeping import Hurry, Told, keep
+from tipoff.health.inspector import Inspector, OpenStore, plainly
+from tipoff.health.keeping import Hurry, Told, keep, keep_missed
 from tipoff.health.probe import HungError, Probe
 from tipoff.health.report import Checked, Finding, Report, read_report
-from tipoff.health.rescue import Rescue
+from tipoff.health.rescue import UNWRITTEN, Rescue
 from tipoff.health.rules import error
 from tipoff.health.settings import HealthSettings
 from tipoff.settings import Settings
@@ -51,7 +53,7 @@ class Monitor:
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
         self._latest: Report | None = None
         self._known: int | None = None
-        self._looked = -1e9
+        self._looked = self._learned = -1e9
         self._unwritten: dict[tuple[str, str], Finding] = {}
 
     def start(self) -> None:
@@ -67,17 +69,19 @@ class Monitor:
             self._thread.join(timeout=2.0)
         self._line.close()
         self._own.close()
+        if self._rescue is not None:
+            self._rescue.stop()
 
     def latest(self) -> Report:
         """What is known; where nobody has looked for long, that is what it says."""
-        report, now = self._latest, self._clock.now()
+        report = self._latest
         if report is None:
             return self.fresh()
-        age = (now - report.checked_at).total_seconds()
+        age = time.monotonic() - self._learned
         if age <= STALE * max(self._limits.every, 2 * self._limits.patience):
             return report
         old = error("not_looked_at", f"nobody has looked for {age:.0f} s: this is what was known then", "monitor")
-        return dataclasses.replace(report, checks={**report.checks, "monitor": Checked("", (old,), looked=False)})
+        return _with(report, "monitor", old)
 
     @property
     def knows(self) -> bool:
@@ -85,94 +89,122 @@ class Monitor:
         return self._latest is not None
 
     def fresh(self) -> Report:
-        """Look now, and know it; several who ask at once get the same look."""
+        """Look now, at everything, and know it; several who ask at once get the same look."""
         with self._looking:
             if time.monotonic() - self._looked >= AT_MOST or self._latest is None:
-                self._adopt(self._inspector.look())
-                self._looked = time.monotonic()
-            assert self._latest is not None  # noqa: S101 - adopted just now or before
+                self._look(None, whole=True)
+            assert self._latest is not None  # noqa: S101 - known now, or before
             return self._latest
 
     def turn(self) -> None:
         """Look and write it down where it is this process's turn; else learn what the one whose turn it was found."""
-        mine = self._claim()
-        if not mine:
-            return
-        with self._looking:
-            self._adopt(self._inspector.look())
-            self._looked = time.monotonic()
-            report = self._latest
-        assert report is not None  # noqa: S101 - adopted just now
-        self._write(report)
+        began = self._clock.now()
+        if self._claim():
+            with self._looking:
+                report = self._look(began)
+            self._write(lambda line: self._keep(line, report), report)
+        elif self._unwritten and self._latest is not None:
+            learned = self._latest
+            self._write(lambda line: self._keep_missed(line, learned), learned)
+        if self._rescue is not None and self._latest is not None:
+            self._rescue.see(self._latest, self._limits)
 
-    def _adopt(self, report: Report) -> None:
-        self._latest = report.since(self._latest)
+    def _look(self, began: dt.datetime | None, *, whole: bool = False) -> Report:
+        before = self._latest
+        found = self._inspector.look(began, whole=whole, after=before).since(before)
+        self._latest, self._looked = found, time.monotonic()
+        self._learned = self._looked
+        return found
 
     def _claim(self) -> bool:
         """Also true where nobody can be asked: each process looks for itself while the database is away."""
-        self._claiming.start(functools.partial(self._ask_whose_turn, self._own))
+        figures = self._inspector.figures()
+        self._claiming.start(functools.partial(self._ask_whose_turn, self._own, figures))
         try:
             mine, number, report = self._claiming.result(self._limits.patience)
         except (HungError, psycopg.Error, TipoffError, OSError):
             self._renew()
             return True
-        if report is not None and number != self._known:
+        if not mine and report is not None and number != self._known:
             self._known = number
             self._learn(report)
         return mine
 
-    def _ask_whose_turn(self, line: Line) -> tuple[bool, int | None, dict[str, Any] | None]:
+    def _ask_whose_turn(
+        self, line: Line, figures: Mapping[str, Any]
+    ) -> tuple[bool, int | None, dict[str, Any] | None]:
         with line.use() as connection:
-            return reports.claim(connection, self._inspector.name, 0.9 * self._limits.every)
+            name, host = self._inspector.name, self._inspector.host
+            return reports.claim(connection, name, host, figures, 0.9 * self._limits.every)
 
     def _learn(self, value: Mapping[str, Any]) -> None:
-        """Another process's look, where it is newer; what only this one knows is written down first."""
+        """Another process's look."""
         try:
-            report = read_report(value)
+            self._latest = read_report(value)
         except (KeyError, ValueError, TypeError, AttributeError) as failure:  # code of another version wrote it
             self._log.warning("the newest health report cannot be read", error=repr(failure)[:200])
             return
-        if not self._unwritten and (self._latest is None or report.checked_at > self._latest.checked_at):
-            self._latest = report
+        self._learned = time.monotonic()
 
-    def _write(self, report: Report) -> None:
-        unwritten = list(self._unwritten.values())
-        act = functools.partial(self._keep, self._own, report, unwritten)
-        self._writing.start(act)
+    def _write(self, act: Callable[[Line], list[Told]], report: Report) -> None:
+        """Write; what cannot be written is kept for later, and is itself an error."""
+        self._writing.start(functools.partial(act, self._own))
         try:
             told = self._writing.result(self._limits.patience)
         except (HungError, psycopg.Error, TipoffError, OSError) as failure:
-            if self._stop.is_set():
-                return
-            self._renew()
-            self._unwritten |= {finding.key: finding for finding in report.findings}
-            self._log.warning("the health report could not be written", error=str(failure).strip()[:200])
-            if self._rescue is not None:
-                self._rescue.tell_alone(self._latest or report, self._limits)
+            if not self._stop.is_set():
+                self._renew()
+                self._unwritable(report, failure)
             return
         self._unwritten.clear()
         for one in told:
-            self._log.warning(
-                "alert", rule=one.alert.rule, subject=one.alert.subject, severity=one.alert.severity,
-                alert_event=one.event.value, alert_id=one.alert.id, message=one.alert.message,
-            )  # fmt: skip
-        if self._rescue is not None:
-            self._rescue.deliver(report, told)
+            if one.event is not Event.OPENED or one.alert.opened_at == report.checked_at:
+                self._log.warning(
+                    "alert", rule=one.alert.rule, subject=one.alert.subject, severity=one.alert.severity,
+                    alert_event=one.event.value, alert_id=one.alert.id, message=one.alert.message,
+                )  # fmt: skip
+
+    def _unwritable(self, report: Report, failure: Exception) -> None:
+        """The database answers and takes nothing, or is away as the report says already."""
+        self._log.warning("the health report could not be written", error=plainly(failure)[:200])
+        if not any(f.rule in UNWRITTEN for f in report.findings):
+            said = f"nothing can be written to the database: {plainly(failure)}"
+            began = self._unwritten.get(("database_unwritable", ""))
+            new = dataclasses.replace(
+                error("database_unwritable", said), since=began.since if began else report.checked_at
+            )
+            report = self._latest = _with(report, "database", new)
+        self._unwritten |= {finding.key: finding for finding in report.findings}
 
     def _renew(self) -> None:
         """Whoever hangs on the connection keeps it to itself; a new one is made when needed."""
-        self._own.cut()
+        self._own.leave()
         self._own = Line(self._dsn, self._limits.patience)
 
-    def _keep(self, line: Line, report: Report, unwritten: Sequence[Finding]) -> list[Told]:
+    def _keep(self, line: Line, report: Report) -> list[Told]:
         with line.use() as connection:
-            return keep(connection, report, self._limits, self._channels, unwritten, self._hurry)
+            return keep(connection, report, self._limits, self._channels, list(self._unwritten.values()), self._hurry)
+
+    def _keep_missed(self, line: Line, report: Report) -> list[Told]:
+        found = list(self._unwritten.values())
+        with line.use() as connection:
+            return keep_missed(connection, report, self._limits, self._channels, found, self._hurry)
 
     def _run(self) -> None:
         while not self._stop.is_set():
             begun = time.monotonic()
+            wait = self._limits.every
             try:
                 self.turn()
-            except Exception:  # noqa: BLE001 - said, and tried again at the next turn
+            except Exception:  # noqa: BLE001 - said, and the next turn comes
                 self._log.exception("the health check failed")
-            self._stop.wait(max(0.1, self._limits.every - (time.monotonic() - begun)))
+                wait *= 2  # the next turn is another process's
+            self._stop.wait(max(0.1, wait - (time.monotonic() - begun)))
+
+
+def _with(report: Report, name: str, finding: Finding) -> Report:
+    """The report with one more finding of a check."""
+    old = report.checks.get(name, Checked("", looked=False, since=finding.since))
+    new = dataclasses.replace(old, findings=(*old.findings, dataclasses.replace(
+        finding, since=finding.since or report.checked_at)), since=old.since or report.checked_at)  # fmt: skip
+    return dataclasses.replace(report, checks={**report.checks, name: new})

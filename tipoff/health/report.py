@@ -68,6 +68,8 @@ class Report:
     checked_at: dt.datetime
     duration_ms: float
     checker: str
+    began: dt.datetime | None = None
+    """when the look began: what it found wrong was so by then"""
 
     @property
     def status(self) -> Status:
@@ -96,9 +98,10 @@ class Report:
         same = earlier is not None and earlier.status is check.status
         return dataclasses.replace(
             check,
-            since=(earlier.since if same and earlier else None) or self.checked_at,
+            since=(earlier.since if same and earlier else None) or self.began or self.checked_at,
             findings=tuple(
-                dataclasses.replace(f, since=f.since or began.get(f.key) or self.checked_at) for f in check.findings
+                dataclasses.replace(f, since=f.since or began.get(f.key) or self.began or self.checked_at)
+                for f in check.findings
             ),
         )
 
@@ -144,7 +147,7 @@ def _iso(moment: dt.datetime | None) -> str | None:
 
 
 def read_report(value: Mapping[str, Any]) -> Report:
-    """The inverse of `as_json`; raises KeyError or ValueError on what is no report."""
+    """The inverse of `as_json`; raises KeyError, ValueError, TypeError or AttributeError on what is no report."""
     return Report(
         {name: _read_check(check) for name, check in value["checks"].items()},
         dt.datetime.fromisoformat(value["checked_at"]), float(value["duration_ms"]), str(value["checker"]),
@@ -156,10 +159,14 @@ def _read_check(value: Mapping[str, Any]) -> Checked:
     return Checked(
         value["message"] if not findings else "",
         tuple(
-            Finding(f["rule"], Status(f["severity"]), f["message"], f["remedy"], f["subject"], _moment(f["since"]))
+            Finding(
+                str(f["rule"]), Status(f["severity"]), str(f["message"]), str(f["remedy"]), str(f["subject"]),
+                _moment(f["since"]),
+            )
             for f in findings
         ),
-        value["metrics"], bool(value["looked"]), _moment(value["since"]),
+        {k: v for k, v in value["metrics"].items() if v is None or isinstance(v, str | int | float)},
+        bool(value["looked"]), _moment(value["since"]),
     )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """Telling people when those who would tell them are what is gone.
 
-Messages are delivered by jobs. Where no worker is alive, a process of its own delivers what waits in the outbox;
-where the database is away, so that there is no outbox, one tells the operator's channels directly. Both are other
-processes, so that this one stays small and nothing that hangs in a channel hangs here.
+Messages are delivered by jobs. Where they are due and nobody delivers them, a process of its own does; where nothing
+can be written, so that there is no outbox, one tells the operator's channels directly. Both are other processes, so
+that this one stays small and nothing that hangs in a channel hangs here.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from tipoff.delivery.notice import Notice
-from tipoff.health.keeping import Told
 from tipoff.health.report import Finding, Report
 from tipoff.health.settings import HealthSettings
 
-AGAIN = 300.0
-"""seconds between two deliveries while nobody works and nothing new is to be told"""
+LATE = 90.0
+"""seconds that a message may be due; without a worker it is delivered at once"""
+AGAIN = 60.0
+"""seconds between two processes of one kind"""
+UNWRITTEN = ("database_away", "database_unwritable")
+"""what keeps everything from being written, this process's own messages too"""
 DELIVER = ["-m", "tipoff", "jobs", "run", "outbox_delivery", "--inline"]
 DIRECT = ["-m", "tipoff.delivery.direct"]
 
@@ -33,36 +36,54 @@ class Rescue:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self._processes: dict[str, subprocess.Popen[str]] = {}
-        self._delivered = time.monotonic()
-        self._told_of: object = None
+        self._begun: dict[str, float] = {}
+        self._told: tuple[str, float] | None = None
         self._log = structlog.get_logger("tipoff.health")
 
-    def deliver(self, report: Report, told: Sequence[Told]) -> None:
-        """After a look that was written: deliver what waits, where no worker does."""
-        if not any(f.rule == "no_workers" for f in report.findings):
+    def see(self, report: Report, limits: HealthSettings) -> None:
+        """After each look, this process's or another's: do what nobody else can."""
+        held = next((f for f in report.findings if f.rule in UNWRITTEN), None)
+        if held is not None:
+            self._tell_alone(held, report, limits)
             return
-        if (told or time.monotonic() - self._delivered >= AGAIN) and self._free("deliver"):
-            self._delivered = time.monotonic()
-            self._run("deliver", DELIVER, "no worker is alive: messages are delivered by a process of their own")
+        age = report.metrics.get("message_age_seconds") or 0.0
+        nobody = any(f.rule == "no_workers" for f in report.findings)
+        if age > (0.0 if nobody else LATE) and self._free("deliver", AGAIN):
+            self._run("deliver", DELIVER, "messages are due and nobody delivers them: a process of its own does")
 
-    def tell_alone(self, report: Report, limits: HealthSettings) -> None:
-        """After a look that could not be written: tell once of each time that the database is away for long."""
-        away = next((f for f in report.findings if f.rule == "database_away"), None)
-        if away is None or away.since is None or self._told_of == away.since:
-            return
-        if (report.checked_at - away.since).total_seconds() < limits.open_after or not self._free("direct"):
-            return
-        self._told_of = away.since
-        said = json.dumps(_notice(away, report).as_json())
-        self._run("direct", DIRECT, "the database is away: channels are told directly", said)
+    def stop(self) -> None:
+        """End what still runs: what it has not delivered waits."""
+        for process in self._processes.values():
+            if process.poll() is None:
+                process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(2.0)
 
-    def _free(self, kind: str) -> bool:
-        """Whether no process of that kind is still at it."""
+    def _tell_alone(self, held: Finding, report: Report, limits: HealthSettings) -> None:
+        """Tell that it is so once it has lasted; again after a failure, and as often as a reminder is due."""
+        since = held.since or report.checked_at
+        if (report.checked_at - since).total_seconds() < limits.open_after:
+            return
+        process = self._processes.get("direct")
+        failed = process is not None and process.poll() not in (None, 0)
+        now = time.monotonic()
+        known = self._told is not None and self._told[0] == held.rule and not failed
+        if known and self._told is not None and now - self._told[1] < 3600 * limits.remind_hours:
+            return
+        if self._free("direct", AGAIN):
+            self._told = (held.rule, now)
+            said = json.dumps(_notice(held, report).as_json())
+            self._run("direct", DIRECT, "nothing can be written: channels are told directly", said)
+
+    def _free(self, kind: str, seconds: float) -> bool:
+        """Whether no process of that kind is at it, nor was begun just now."""
         process = self._processes.get(kind)
-        return process is None or process.poll() is not None
+        busy = process is not None and process.poll() is None
+        return not busy and time.monotonic() - self._begun.get(kind, -1e9) >= seconds
 
     def _run(self, kind: str, arguments: Sequence[str], why: str, said: str = "") -> None:
         self._log.warning(why)
+        self._begun[kind] = time.monotonic()
         process = subprocess.Popen(
             [sys.executable, *arguments], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
             env=self._environment,
@@ -74,7 +95,7 @@ class Rescue:
         self._processes[kind] = process
 
 
-def _notice(away: Finding, report: Report) -> Notice:
-    said = f"{away.message} ({report.checker} says so by itself: you may be told again, also by others)"
+def _notice(held: Finding, report: Report) -> Notice:
+    said = f"{held.message} ({report.checker} says so by itself: you may be told again, also by others)"
     now = report.checked_at
-    return Notice(None, away.rule, away.subject, "error", "opened", said, away.remedy, away.since or now, now)
+    return Notice(None, held.rule, held.subject, "error", "opened", said, held.remedy, held.since or now, now)

@@ -18,6 +18,8 @@ class Rule:
     alerts: bool = True
     longer: float = 1.0
     """so many times longer than others it must last to be believed"""
+    about_a_check: bool = False
+    """its subject is the check that it is about"""
 
 
 LONGEST = 1000
@@ -30,6 +32,10 @@ RULES: dict[str, Rule] = {
     "database_away": Rule(
         "database", "the database does not answer",
         "See that Postgres runs and that DATABASE_URL names it; Tipoff goes on by itself once it answers.",
+    ),
+    "database_unwritable": Rule(
+        "database", "the database answers and takes no writes",
+        "A full plan makes it read-only: free space or take a bigger one; else see who made it read-only.",
     ),
     "database_slow": Rule(
         "database", "a question takes long to travel to the database and back",
@@ -98,6 +104,14 @@ RULES: dict[str, Rule] = {
         "job_queue", "a schedule was switched off because it could not fire",
         "tipoff jobs schedule list says why; mend it with tipoff jobs schedule set NAME --cron ... --enable.",
     ),
+    "messages_late": Rule(
+        "job_queue", "messages to people are due and nobody delivers them",
+        "Start a worker that runs outbox_delivery (without --types); tipoff webhooks deliveries has the tries.",
+    ),
+    "channel_down": Rule(
+        "job_queue", "a receiver of alerts fails again and again",
+        "tipoff webhooks deliveries says why; mend its address in TIPOFF_ALERT_URLS or with tipoff webhooks.",
+    ),
     "no_champion": Rule(
         "models", "no model forecasts", "tipoff jobs run data_pipeline -p train_model=true; then tipoff models list.",
     ),
@@ -113,6 +127,10 @@ RULES: dict[str, Rule] = {
     "drift": Rule(
         "models", "the champion's sealed forecasts score worse than it promised",
         "tipoff record shows where; tipoff jobs run model_review trains a challenger.",
+    ),
+    "drift_unwatched": Rule(
+        "models", "the champion's scores have not been compared with its promise for long",
+        "tipoff jobs run model_review; see that results come in and are graded.",
     ),
     "source_stale": Rule(
         "data_freshness", "the league has not been asked with success for long",
@@ -156,7 +174,11 @@ RULES: dict[str, Rule] = {
     ),
     "check_hung": Rule(
         "resources", "a check did not end in time and was cut off",
-        "Whatever it looks at hangs: a disk that was taken away, a network that swallows.",
+        "Whatever it looks at hangs: a disk that was taken away, a network that swallows.", about_a_check=True,
+    ),
+    "check_failed": Rule(
+        "resources", "a check failed in a way that nobody foresaw",
+        "The log of the process that looked has the traceback; please report it.", about_a_check=True,
     ),
     "not_looked_at": Rule(
         "database", "a check could not look, because what it needs is away", "See the check that failed.",
@@ -166,9 +188,8 @@ RULES: dict[str, Rule] = {
 
 
 def finding(rule: str, severity: Status, message: str, subject: str = "") -> Finding:
-    """A finding of a rule, with the rule's remedy; what it says can be stored and is not endless."""
-    said, about = (text.replace("\x00", "") for text in (message, subject))
-    return Finding(rule, severity, said[:LONGEST], RULES[rule].remedy, about[:LONGEST])
+    """A finding of a rule, with the rule's remedy; what it says is not endless."""
+    return Finding(rule, severity, message[:LONGEST], RULES[rule].remedy, subject[:LONGEST])
 
 
 def warning(rule: str, message: str, subject: str = "") -> Finding:

@@ -77,8 +77,7 @@ class Worker:
         self._dsn = deployment.dsn
         self._slots = [Slot(deployment, self._on_end) for _ in range(concurrency)]
         self._held: dict[uuid.UUID, Held] = {}
-        home = deployment.settings.home
-        self._presence = Presence(self._store, home, self._only, concurrency, lambda: len(self._held))
+        self._presence = Presence(self._store, self._only, concurrency, lambda: len(self._held))
         self._finishing: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._look_now = True

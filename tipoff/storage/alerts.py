@@ -10,14 +10,14 @@ from typing import Any
 from tipoff.storage.pool import Connection
 
 COLUMNS = (
-    "id, rule, subject, severity, state, message, remedy, since, opened_at, seen_at, clear_since, told_at, told, "
-    "acknowledged_at, acknowledged_by, resolved_at"
+    "id, rule, subject, severity, state, message, remedy, since, opened_at, seen_at, clear_since, lower_since, "
+    "told_at, told, acknowledged_at, acknowledged_by, resolved_at"
 )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Alert:
-    """A row. `clear_since`: since when it has not been seen any more; `told`: how often people were told."""
+    """A row. `clear_since`: not seen since then; `lower_since`: an error that is only a warning since then."""
 
     id: int
     rule: str
@@ -30,6 +30,7 @@ class Alert:
     opened_at: dt.datetime | None
     seen_at: dt.datetime
     clear_since: dt.datetime | None
+    lower_since: dt.datetime | None
     told_at: dt.datetime | None
     told: int
     acknowledged_at: dt.datetime | None
@@ -78,19 +79,23 @@ def write(connection: Connection, changed: Sequence[Alert]) -> None:
     """Rows as they are now, in one statement; somebody who acknowledged one meanwhile is not overruled."""
     if not changed:
         return
-    names = ("id", "severity", "message", "remedy", "state", "opened_at", "seen_at", "clear_since", "told_at", "told",
-             "resolved_at", "acknowledged_at")  # fmt: skip
+    names = (
+        "id", "severity", "message", "remedy", "state", "opened_at", "seen_at", "clear_since", "lower_since",
+        "told_at", "told", "resolved_at", "acknowledged_at",
+    )  # fmt: skip
     connection.execute(
         """
         update alerts a set severity = n.severity, message = n.message, remedy = n.remedy,
           state = case when n.state = 'open' and a.state = 'acknowledged' and n.acknowledged_at is null then a.state
             else n.state end,
-          opened_at = n.opened_at, seen_at = n.seen_at, clear_since = n.clear_since, told_at = n.told_at,
+          opened_at = n.opened_at, seen_at = n.seen_at, clear_since = n.clear_since,
+          lower_since = n.lower_since, told_at = n.told_at,
           told = n.told, resolved_at = n.resolved_at
         from unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],
-          %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::int[], %s::timestamptz[], %s::timestamptz[])
-          as n (id, severity, message, remedy, state, opened_at, seen_at, clear_since, told_at, told, resolved_at,
-            acknowledged_at)
+          %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::int[], %s::timestamptz[],
+          %s::timestamptz[])
+          as n (id, severity, message, remedy, state, opened_at, seen_at, clear_since, lower_since, told_at, told,
+            resolved_at, acknowledged_at)
         where a.id = n.id and a.state <> 'resolved'
         """,
         [[getattr(alert, name) for alert in changed] for name in names],

@@ -10,6 +10,8 @@ from tipoff.storage.pool import Connection
 
 EXPECTED = ("other_sport",)
 """rows that are refused and no trouble"""
+WHOLE = ("bad_encoding", "invalid_json", "not_a_list")
+"""why a whole answer is refused"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -23,16 +25,21 @@ class DatabaseFacts:
     longest: float
     connections: int
     most_connections: int
+    read_only: bool
+    processes: list[dict[str, Any]]
 
 
-def database(connection: Connection, slow_seconds: float) -> DatabaseFacts:
-    """Clock, size, schema, statements that run for long, connections."""
+def database(connection: Connection, slow_seconds: float, alive_seconds: float) -> DatabaseFacts:
+    """Clock, size, schema, statements that run for long, connections; what each live process said of its machine."""
     [row] = connection.execute(
         """
         select clock_timestamp(), pg_database_size(current_database()),
           coalesce((select max(version) from supabase_migrations.schema_migrations), ''),
           a.slow, a.longest, a.connections,
-          current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+          current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
+          current_setting('transaction_read_only')::bool,
+          coalesce((select jsonb_agg(figures || jsonb_build_object('name', name, 'host', host) order by seen_at)
+            from health_processes where seen_at > now() - make_interval(secs => %(alive)s)), '[]')
         from (
           select count(*) filter (where seconds > %(slow)s)::int as slow,
             coalesce(max(seconds), 0)::float8 as longest, count(*)::int as connections
@@ -43,7 +50,7 @@ def database(connection: Connection, slow_seconds: float) -> DatabaseFacts:
           ) as s
         ) as a
         """,
-        {"slow": slow_seconds},
+        {"slow": slow_seconds, "alive": alive_seconds},
     ).fetchall()
     return DatabaseFacts(*row)
 
@@ -61,18 +68,22 @@ class QueueFacts:
     failed_last: dict[str, str]
     workers: int
     last_seen: dt.datetime | None
-    machines: list[dict[str, Any]]
     late: list[str]
     latest: float
     missed_hour: int
     switched_off: dict[str, str]
+    message_age: float
+    channels_down: dict[str, str]
 
 
-def queue(connection: Connection, stuck_seconds: float, late_seconds: float, alive_seconds: float) -> QueueFacts:
+def queue(
+    connection: Connection, stuck_seconds: float, late_seconds: float, alive_seconds: float,
+    since: dt.datetime | None = None,
+) -> QueueFacts:  # fmt: skip
     """Stuck: its lease ran out `stuck_seconds` ago and nobody took it over.
 
-    `failed_last` are the types whose newest job of the last day failed, each with its error; `machines` what each
-    live worker said of its machine.
+    `failed_last` are the types of which a job failed after `since`, or after which none completed, each with its
+    error; `message_age`: for how long the oldest message that is due has waited; `channels_down`: those that fail.
     """
     [row] = connection.execute(
         """
@@ -80,16 +91,18 @@ def queue(connection: Connection, stuck_seconds: float, late_seconds: float, ali
           (select count(*)::int from job_queue where status = 'running'),
           (select count(*)::int from (select from job_queue where status = 'pending' limit 10000) as p),
           coalesce((select extract(epoch from now() - least(min(run_after), now()))::float8
-            from (select run_after from job_queue where status = 'pending' order by rank, id limit 1000) as o), 0),
+            from (select run_after from job_queue where status = 'pending' limit 20000) as o), 0),
           array(select type || ' ' || id from job_queue where status = 'running'
             and lease_until < now() - make_interval(secs => %(stuck)s) order by id limit 20),
           h.failed, h.ended,
           coalesce((select jsonb_object_agg(type, error) from (
-            select distinct on (type) type, status, left(coalesce(error ->> 'message', ''), 200) as error
-            from job_queue where finished_at > now() - interval '24 hours'
-              and status in ('completed', 'failed') order by type, finished_at desc
-          ) as l where status = 'failed'), '{}'),
-          w.alive, w.last_seen, w.machines,
+            select distinct on (f.type) f.type, left(coalesce(f.error ->> 'message', ''), 200) as error
+            from job_queue f where f.status = 'failed' and f.finished_at > now() - interval '30 days'
+              and (f.finished_at > %(since)s::timestamptz or not exists (select from job_queue c
+                where c.type = f.type and c.status = 'completed' and c.finished_at > f.finished_at))
+            order by f.type, f.finished_at desc
+          ) as l), '{}'),
+          w.alive, w.last_seen,
           array(select name from job_schedules where enabled
             and next_at < now() - make_interval(secs => %(late)s) order by next_at limit 20),
           coalesce((select extract(epoch from now() - min(next_at))::float8 from job_schedules
@@ -97,21 +110,23 @@ def queue(connection: Connection, stuck_seconds: float, late_seconds: float, ali
           (select coalesce(sum(missed), 0)::int from schedule_ticks
             where fired_at > now() - interval '1 hour'),
           coalesce((select jsonb_object_agg(name, left(last_outcome, 200)) from job_schedules
-            where not enabled and last_outcome like 'switched off:%%'), '{}')
+            where not enabled and last_outcome like 'switched off:%%'), '{}'),
+          coalesce((select extract(epoch from now() - min(next_at))::float8 from outbox
+            where delivered_at is null and given_up_at is null and next_at <= now()), 0),
+          coalesce((select jsonb_object_agg(channel, left(error, 200)) from (
+            select distinct on (channel) channel, error from outbox
+            where delivered_at is null and given_up_at is null and attempts >= 3 order by channel, attempts desc
+          ) as d), '{}')
         from (
           select count(*) filter (where status = 'failed')::int as failed, count(*)::int as ended
           from job_queue where finished_at > now() - interval '1 hour' and status <> 'cancelled'
         ) as h, (
-          select count(*) filter (where live)::int as alive, max(seen_at) as last_seen,
-            coalesce(jsonb_agg(resources || jsonb_build_object('worker', name, 'host', host)) filter (where live),
-              '[]')
-              as machines
-          from (
-            select *, seen_at > now() - make_interval(secs => %(alive)s) as live from job_workers
-          ) as j
+          select count(*) filter (where seen_at > now() - make_interval(secs => %(alive)s))::int as alive,
+            max(seen_at) as last_seen
+          from job_workers
         ) as w
         """,
-        {"stuck": stuck_seconds, "late": late_seconds, "alive": alive_seconds},
+        {"stuck": stuck_seconds, "late": late_seconds, "alive": alive_seconds, "since": since},
     ).fetchall()
     return QueueFacts(*row)
 
@@ -156,6 +171,7 @@ class FreshnessFacts:
     arrived_day: int
     refused_day: int
     refused_hour: dict[str, int]
+    unreadable: list[str]
     unread: int
     unread_since: dt.datetime | None
 
@@ -169,16 +185,18 @@ def freshness(connection: Connection) -> FreshnessFacts:
           (select start_at from matches where status = 'final' order by start_at desc limit 1),
           f.fixtures, f.horizon,
           (select count(*)::int from matches where start_at > now() - interval '24 hours'),
-          q.day, q.hour, u.unread, u.since
+          q.day, q.hour, q.unreadable, u.unread, u.since
         from (
           select count(*)::int as fixtures, max(start_at) as horizon from upcoming_matches
           where status = 'scheduled' and start_at > now()
         ) as f, (
           select coalesce(sum(new), 0)::int as day,
-            coalesce(jsonb_object_agg(reason, hour) filter (where hour > 0), '{}') as hour
+            coalesce(jsonb_object_agg(reason, hour) filter (where hour > 0), '{}') as hour,
+            coalesce(array_agg(reason) filter (
+              where reason = any(%(whole)s) and seen > now() - interval '10 minutes'), '{}') as unreadable
           from (
             select reason, count(*) filter (where last_seen_at > now() - interval '1 hour') as hour,
-              count(*) filter (where first_seen_at > now() - interval '24 hours') as new
+              count(*) filter (where first_seen_at > now() - interval '24 hours') as new, max(last_seen_at) as seen
             from quarantine
             where last_seen_at > now() - interval '24 hours' and reason <> all(%(expected)s)
             group by reason
@@ -187,7 +205,7 @@ def freshness(connection: Connection) -> FreshnessFacts:
           select count(*)::int as unread, min(last_fetched_at) as since from raw_payloads where ingested_at is null
         ) as u
         """,
-        {"expected": list(EXPECTED)},
+        {"expected": list(EXPECTED), "whole": list(WHOLE)},
     ).fetchall()
     return FreshnessFacts(*row)
 

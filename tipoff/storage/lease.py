@@ -187,9 +187,8 @@ class LeaseStore:
         )
 
     async def present(self, values: dict[str, Any]) -> None:
-        """Say that this worker lives, on which machine, and how full that is."""
-        resources = Jsonb(values["resources"])
-        await self._ask(transitions.PRESENT, {**values, "name": self.worker, "resources": resources})
+        """Say that this worker lives, and on which machine."""
+        await self._ask(transitions.PRESENT, {**values, "name": self.worker})
 
     async def leave(self) -> None:
         """Say that it has stopped."""

@@ -24,25 +24,31 @@ def find(connection: Connection, name: str, value: Mapping[str, Any], now: dt.da
     )
 
 
-def claim(connection: Connection, checker: str, every: float) -> tuple[bool, int | None, dict[str, Any] | None]:
+def claim(
+    connection: Connection, checker: str, host: str, figures: Mapping[str, Any], every: float
+) -> tuple[bool, int | None, dict[str, Any] | None]:
     """(whether the periodic check is this process's now, id of the newest report, the report).
 
-    Of many processes one gets it in each `every` seconds.
+    Of many processes one gets it in each `every` seconds; each says at every turn how its machine is.
     """
     [row] = connection.execute(
         """
-        with mine as (
+        with present as (
+          insert into health_processes (name, host, figures) values (%(checker)s, %(host)s, %(figures)s)
+          on conflict (name) do update
+            set host = excluded.host, figures = excluded.figures, seen_at = clock_timestamp()
+        ), mine as (
           insert into health_findings as f (name, value, as_of)
             values ('periodic_check', jsonb_build_object('checker', %(checker)s::text), clock_timestamp())
           on conflict (name) do update set value = excluded.value, as_of = excluded.as_of
-            where f.as_of <= now() - make_interval(secs => %(every)s)
+            where abs(extract(epoch from now() - f.as_of)) >= %(every)s
           returning 1
         )
         select exists (select from mine), h.id, h.report
         from (select) as one
         left join (select id, report from system_health order by checked_at desc, id desc limit 1) as h on true
         """,
-        {"checker": checker, "every": every},
+        {"checker": checker, "host": host, "figures": Jsonb(dict(figures)), "every": every},
     ).fetchall()
     return bool(row[0]), row[1], row[2]
 
@@ -121,7 +127,8 @@ def history(connection: Connection, hours: int) -> list[Bucket]:
 
 
 def forget(connection: Connection, days: float) -> int:
-    """Delete reports that are older, and workers that have been silent for a day."""
+    """Delete reports that are older, and processes that have been silent for a day."""
+    connection.execute("delete from health_processes where seen_at < now() - interval '1 day'")
     connection.execute("delete from job_workers where seen_at < now() - interval '1 day'")
     return connection.execute(
         "delete from system_health where checked_at < now() - make_interval(secs => 86400 * %s)", (days,)

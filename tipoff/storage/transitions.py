@@ -222,10 +222,10 @@ on conflict do nothing
 """Lines that the attempt's process wrote; also after it completed the job in a transaction of its own."""
 
 PRESENT = """
-insert into job_workers (name, host, pid, version, types, concurrency, running, resources)
-values (%(name)s, %(host)s, %(pid)s, %(version)s, %(types)s, %(concurrency)s, %(running)s, %(resources)s)
+insert into job_workers (name, host, pid, version, types, concurrency, running)
+values (%(name)s, %(host)s, %(pid)s, %(version)s, %(types)s, %(concurrency)s, %(running)s)
 on conflict (name) do update
-  set running = excluded.running, resources = excluded.resources, seen_at = clock_timestamp()
+  set running = excluded.running, seen_at = clock_timestamp()
 """
 """A worker lives."""
 

@@ -7,7 +7,7 @@ import datetime as dt
 from tipoff.health.report import Checked, Finding, seconds_since
 from tipoff.health.rules import beyond, error, warning
 from tipoff.health.settings import HealthSettings
-from tipoff.storage.health import FreshnessFacts
+from tipoff.storage.health import WHOLE, FreshnessFacts
 
 MANY = 5
 """rows of an hour that were refused for one reason: then it is no slip of a single row"""
@@ -60,9 +60,9 @@ def data_freshness(facts: FreshnessFacts, source: str, now: dt.datetime, limits:
 
 
 def _shape(facts: FreshnessFacts) -> list[Finding]:
-    """Whole answers that cannot be read are an error; many rows with one new fault a warning."""
-    whole = {r: n for r, n in facts.refused_hour.items() if r in ("invalid_json", "not_a_list", "bad_encoding")}
-    rows = {r: n for r, n in facts.refused_hour.items() if r not in whole and r not in SLIPS and n >= MANY}
+    """Whole answers that could not be read just now are an error; many rows with one fault a warning."""
+    whole = {r: n for r, n in facts.refused_hour.items() if r in facts.unreadable}
+    rows = {r: n for r, n in facts.refused_hour.items() if r not in (*WHOLE, *SLIPS) and n >= MANY}
     named = ", ".join(f"{reason} ({n})" for reason, n in sorted({**whole, **rows}.items()))
     if whole:
         return [error("shape_changed", f"answers of the league cannot be read: {named}")]

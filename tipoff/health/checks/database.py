@@ -13,11 +13,10 @@ def away(why: str) -> Checked:
     return Checked("", (error("database_away", f"the database does not answer: {why}"),), looked=True)
 
 
-def database(
-    facts: DatabaseFacts, seconds: float, skew: float, expected: str, waiting: int | None, limits: HealthSettings
-) -> Checked:
-    """`seconds` of a round trip, `skew` of the clocks, `waiting` for a connection of this process's pool."""
+def database(facts: DatabaseFacts, seconds: float, skew: float, expected: str, limits: HealthSettings) -> Checked:
+    """`seconds` of a round trip, `skew` of this machine's clock."""
     mb = facts.bytes / 2**20
+    waiting = {str(p["name"]): int(p.get("pool_waiting") or 0) for p in facts.processes}
     used = 100 * facts.connections / max(1, facts.most_connections)
     found: list[Finding] = [
         *beyond("database_slow", seconds, limits.pair("round_trip"), f"a round trip takes {seconds * 1000:.0f} ms"),
@@ -25,16 +24,17 @@ def database(
             "connections_used_up", used, limits.pair("connections_percent"),
             f"{facts.connections} of {facts.most_connections} connections of the server are in use",
         ),
-        *beyond(
-            "pool_exhausted", waiting or 0, limits.pair("pool_waiting"),
-            f"{waiting} requests wait for a connection of this process",
-        ),
         *beyond("database_large", mb, limits.pair("database_mb"), f"the database has {mb:,.0f} MB"),
         *beyond(
             "clock_skewed", abs(skew), limits.pair("clock_skew"),
             f"this machine's clock is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} the database's",
         ),
     ]  # fmt: skip
+    for name, number in sorted(waiting.items()):
+        said = f"{number} requests wait for a connection of {name}"
+        found += beyond("pool_exhausted", number, limits.pair("pool_waiting"), said, name)
+    if facts.read_only:
+        found.append(error("database_unwritable", "the database is read-only"))
     if facts.slow:
         found.append(warning(
             "slow_queries", f"{facts.slow} statements have run for over {limits.slow_query:g} s, "
@@ -50,7 +50,8 @@ def database(
         {
             "database_ms": round(seconds * 1000, 2), "database_mb": round(mb, 1),
             "database_connections": facts.connections, "database_connections_most": facts.most_connections,
-            "pool_waiting": waiting, "slow_queries": facts.slow, "schema_version": facts.schema_version,
+            "pool_waiting": max(waiting.values(), default=0), "slow_queries": facts.slow,
+            "schema_version": facts.schema_version,
             "clock_skew_seconds": round(skew, 3),
         },
     )  # fmt: skip

@@ -7,6 +7,9 @@ from tipoff.health.rules import beyond, error, warning
 from tipoff.health.settings import HealthSettings
 from tipoff.storage.health import QueueFacts
 
+MESSAGES_LATE = 600.0
+"""seconds that a message may be due"""
+
 
 def job_queue(facts: QueueFacts, limits: HealthSettings) -> Checked:
     """Who works, what waits, what failed, what is stuck, which schedules are late."""
@@ -43,6 +46,14 @@ def job_queue(facts: QueueFacts, limits: HealthSettings) -> Checked:
         warning("schedule_off", f"the schedule {name!r} was {why}", name)
         for name, why in sorted(facts.switched_off.items())
     ]
+    if facts.message_age >= MESSAGES_LATE:
+        found.append(
+            error("messages_late", f"a message to people has been due for {facts.message_age / 60:.0f} minutes")
+        )
+    found += [
+        warning("channel_down", f"{name} fails again and again: {why}", name)
+        for name, why in sorted(facts.channels_down.items())
+    ]
     return Checked(
         f"workers: {facts.workers}, jobs that run: {facts.running}, that wait: {facts.pending}", tuple(found),
         {
@@ -50,6 +61,7 @@ def job_queue(facts: QueueFacts, limits: HealthSettings) -> Checked:
             "queue_age_seconds": round(facts.oldest, 1), "jobs_stuck": len(facts.stuck),
             "jobs_failed_hour": facts.failed_hour, "jobs_ended_hour": facts.ended_hour,
             "schedules_late": len(facts.late), "ticks_missed_hour": facts.missed_hour,
+            "message_age_seconds": round(facts.message_age, 1),
         },
     )  # fmt: skip
 

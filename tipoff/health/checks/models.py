@@ -6,11 +6,13 @@ import datetime as dt
 
 from tipoff.health.checks.artifact_store import StoreFacts
 from tipoff.health.report import Checked, Finding, Status
-from tipoff.health.rules import beyond, error, finding
+from tipoff.health.rules import beyond, error, finding, warning
 from tipoff.health.settings import HealthSettings
 from tipoff.storage.health import ModelFacts
 
 DAY = 86400.0
+WATCHED_DAYS = 3.0
+"""after which a watch for drift says nothing of today"""
 
 
 def models(facts: ModelFacts, store: StoreFacts, now: dt.datetime, limits: HealthSettings) -> Checked:
@@ -28,7 +30,7 @@ def models(facts: ModelFacts, store: StoreFacts, now: dt.datetime, limits: Healt
     elif store.away is not None:
         found.append(error("not_looked_at", f"the champion's file was not looked at: {store.away}"))
     found += beyond("champion_old", days, limits.pair("model_days"), f"the champion was trained {days:.0f} days ago")
-    found += _drifted(facts)
+    found += _drifted(facts, now)
     watched = {d["measure"]: d for d in (facts.drift or {}).get("watched", [])}
     loss = watched.get("log_loss", {})
     return Checked(
@@ -42,10 +44,13 @@ def models(facts: ModelFacts, store: StoreFacts, now: dt.datetime, limits: Healt
     )  # fmt: skip
 
 
-def _drifted(facts: ModelFacts) -> list[Finding]:
+def _drifted(facts: ModelFacts, now: dt.datetime) -> list[Finding]:
     """A log loss that drifted is an error, another measure a warning; what an earlier model did does not count."""
     if not facts.drift or facts.drift.get("model") != facts.sha256:
         return []
+    days = (now - facts.drift_at).total_seconds() / DAY if facts.drift_at else 0.0
+    if days >= WATCHED_DAYS:
+        return [warning("drift_unwatched", f"scores were last compared with their promise {days:.0f} days ago")]
     drifted = [d for d in facts.drift["watched"] if d["drifted"]]
     if not drifted:
         return []
