@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -31,13 +31,16 @@ class Looks:
         self._pool, self._limits = pool, HealthSettings.model_validate(limits)
         self._before: Report | None = None
 
-    def look(self, at: dt.datetime, *found: Finding, blind: Iterable[str] = (), lost: Iterable[Finding] = ()) -> None:
-        """A look at that time, written down; `blind` checks could not look."""
+    def look(
+        self, at: dt.datetime, *found: Finding, blind: Iterable[str] = (), lost: Iterable[Finding] = (),
+        channels: Sequence[str] = ("json-abc123",),
+    ) -> None:  # fmt: skip
+        """A look at that time, written down, by a process with these channels; `blind` checks could not look."""
         by_check = {name: [f for f in found if RULES[f.rule].check == name] for name in CHECKS}
         checks = {name: Checked("", tuple(fs), looked=name not in blind) for name, fs in by_check.items()}
         self._before = Report(checks, at, 1.0, "test").since(self._before)
         with self._pool.connection() as connection:
-            keep(connection, self._before, self._limits, ["json-abc123"], lost)
+            keep(connection, self._before, self._limits, channels, lost)
 
     def told(self) -> list[tuple[str, str, dt.datetime]]:
         """(event, severity, when) of each message, oldest first."""
@@ -202,6 +205,48 @@ def test_reminders_stop_once_somebody_takes_care(pool: Pool) -> None:
         looks.look(at)
     with pool.connection() as connection:
         assert alerts.acknowledge(connection, alert.id, "late") is None
+
+
+def test_an_error_that_is_only_a_warning_now(pool: Pool) -> None:
+    """A disk that is half mended and wakes somebody up every four hours with the words of a warning."""
+    looks = Looks(pool)
+    for at in over(BEGIN, 300):
+        looks.look(at, DISK)
+    for at in over(BEGIN + 5 * MINUTE, 240):
+        looks.look(at, TIGHT)
+    assert looks.alerts()[0].severity == "error"
+    for at in over(BEGIN + 9 * MINUTE, 120):
+        looks.look(at, TIGHT)
+    assert looks.alerts()[0].severity == "warning"
+    assert [event for event, _, _ in looks.told()] == ["opened"]
+    for at in over(BEGIN + 11 * MINUTE, 10 * 3600, 300):
+        looks.look(at, TIGHT)
+    assert [event for event, _, _ in looks.told()] == ["opened"]
+    looks.look(BEGIN + 11 * HOUR, DISK)
+    assert looks.told()[-1][:2] == ("escalated", "error")
+
+
+def test_who_has_nobody_to_tell_leaves_it_to_others(pool: Pool) -> None:
+    """A web process without channels opens the alert, and the worker that has some says nothing any more."""
+    looks = Looks(pool)
+    for at in over(BEGIN, 120):
+        looks.look(at, DISK, channels=())
+    [alert] = looks.alerts()
+    assert (alert.state, alert.told) == ("open", 0)
+    looks.look(BEGIN + 2 * MINUTE, DISK)
+    looks.look(BEGIN + 3 * MINUTE, DISK, channels=())
+    looks.look(BEGIN + 4 * MINUTE, DISK)
+    assert looks.told() == [("opened", "error", BEGIN + 2 * MINUTE)]
+
+
+def test_an_alert_of_a_rule_that_is_no_more(pool: Pool) -> None:
+    """An alert that no code knows any more stays open for ever."""
+    looks = Looks(pool)
+    with pool.connection() as connection:
+        alerts.begin(connection, "gone_rule", "", "error", "it was", "", BEGIN, BEGIN, opened=True)
+    for at in over(BEGIN, 420):
+        looks.look(at)
+    assert [a.state for a in looks.alerts()] == ["resolved"]
 
 
 def test_no_look_is_no_proof_that_it_is_over(pool: Pool) -> None:

@@ -15,12 +15,14 @@ from typing import Any
 import psycopg
 
 from tests.drifting import DAY, play, promise
-from tests.health import SECOND, champion, fetched, watching
+from tests.health import SECOND, champion, fetched, settings, watching
 from tests.jobs import JOBS, ROOT, ended, enqueue, eventually, workers
 from tests.sealing import MINUTE, body, waiting
+from tipoff.health.settings import HealthSettings
 from tipoff.jobs import schedule
+from tipoff.pipeline.monitoring import monitor_of
 from tipoff.pipeline.watch import keep_drift, keep_verification
-from tipoff.storage import ledger
+from tipoff.storage import ledger, reports
 from tipoff.storage.artifacts import DirectoryStore
 from tipoff.storage.embedded import PrivatePostgres
 from tipoff.storage.pool import Pool
@@ -410,3 +412,88 @@ def test_a_report_of_another_version(pool: Pool, application_dsn: str, tmp_path:
     with watching(pool, application_dsn, tmp_path) as seen:
         eventually(lambda: _reports(pool) >= 3, "reports")
         assert seen.check("database").status == "healthy"
+
+
+def test_a_check_that_breaks_takes_no_other_with_it(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
+    """A row that nobody foresaw ends every look, or the turn of every process."""
+    sha256 = champion(pool, tmp_path)
+    with watching(pool, application_dsn, tmp_path) as seen:
+        seen.until("models", "healthy")
+        with pool.connection() as connection:
+            broken = [{"measure": "log_loss", "promised": None, "seen": 1.0, "matches": 1, "drifted": True}]
+            reports.find(connection, "drift", {"model": sha256, "watched": broken})
+        check = seen.until("models", "error", "check_failed")
+        assert not check.looked
+        assert seen.check("database").status == "healthy"
+        seen.only("check_failed", "open")
+        with pool.connection() as connection:
+            connection.execute("delete from health_findings where name = 'drift'")
+        seen.until("models", "healthy")
+        seen.only("check_failed", "resolved")
+
+
+def test_characters_that_postgres_refuses(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
+    """One odd byte in an error keeps every report and every alert from being written."""
+    home = tmp_path / os.fsdecode(b"h\xffme\x01")
+    home.mkdir()
+    (home / "models").write_text("no folder")
+    with watching(pool, application_dsn, home) as seen:
+        seen.until("artifact_store", "error", "store_away")
+        assert "TIPOFF_HOME" in seen.only("store_away", "open").message
+
+
+def test_a_job_that_failed_between_two_looks(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
+    """A failure that nobody hears of because the next job of its type did well; one that is forgotten after a day."""
+    with watching(pool, application_dsn, tmp_path, every=1.0, resolve_after=3.0) as seen:
+        seen.until("database", "healthy")
+        with pool.connection() as connection, connection.transaction():
+            _ended(connection, "nothing", "failed", "0 seconds")
+            _ended(connection, "nothing", "completed", "-1 seconds")
+        assert seen.only("job_failed", "open").subject == "nothing"
+        seen.only("job_failed", "resolved", 40)
+        with pool.connection() as connection:
+            _ended(connection, "wrong", "failed", "3 days")
+        seen.until("job_queue", "error", "job_failed")
+        time.sleep(4.0)
+        assert [a.state for a in seen.alerts("job_failed")] == ["resolved", "open"]
+
+
+def _ended(connection: Any, name: str, status: str, ago: str) -> None:
+    failed = status == "failed"
+    connection.execute(
+        "insert into job_queue (type, status, rank, attempt, progress, result, error, started_at, finished_at) "
+        "values (%s, %s, 0, 1, %s, %s, %s, clock_timestamp() - %s::interval, clock_timestamp() - %s::interval)",
+        (name, status, 0 if failed else 100, None if failed else "{}",
+         '{"kind": "unexpected", "message": "it broke", "where": "test"}' if failed else None, ago, ago),
+    )  # fmt: skip
+
+
+def test_a_job_that_is_due_behind_many_that_are_not(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
+    """The oldest job cannot be seen because others with more priority wait for their next try."""
+    with watching(pool, application_dsn, tmp_path) as seen:
+        with pool.connection() as connection:
+            connection.execute(
+                "insert into job_queue (type, rank, run_after) select 'nothing', -1e9, now() + interval '1 hour' "
+                "from generate_series(1, 3000)"
+            )
+            connection.execute(
+                "insert into job_queue (type, rank, run_after) values ('nothing', 1, now() - interval '20 hours')"
+            )
+        check = seen.until("job_queue", "error", "queue_old")
+        assert check.metrics["queue_age_seconds"] > 19 * 3600
+
+
+def test_no_secret_and_no_address_is_shown(tmp_path: Path) -> None:
+    """A password with a percent sign in an error that everybody may read."""
+    for dsn, said in (
+        ("postgresql://tipoff:hunter%zzSecret@127.0.0.1:1/db", "DATABASE_URL is no address of a Postgres"),
+        ("postgresql://tipoff:hunterSecret@127.0.0.1:1/db", "Connection refused"),
+    ):
+        monitor = monitor_of(settings(dsn, tmp_path), HealthSettings(patience=2.0))
+        try:
+            text = json.dumps(monitor.fresh().as_json())
+        finally:
+            monitor.stop()
+        assert said in text
+        for hidden in ("Secret", "127.0.0.1", str(tmp_path)):
+            assert hidden not in text

@@ -8,6 +8,7 @@ import functools
 import os
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -41,6 +42,10 @@ ADDRESS = re.compile(
     r"| for user \"[^\"]*\"| host '[^']*'"
 )
 """what a driver's message says of the server's address, and who asked"""
+JUST_NOW = 1.0
+"""seconds for which a machine's figures are those of now"""
+OVERLAP = dt.timedelta(seconds=15)
+"""jobs that ended so long before the last look may have been committed after it"""
 OpenStore = Callable[[], AbstractContextManager[ArtifactStore]]
 
 
@@ -57,7 +62,10 @@ class Inspector:
         self._database: Probe[Facts] = Probe("database")
         self._machine: Probe[Machine] = Probe("resources")
         self._store: Probe[store.StoreFacts] = Probe("artifact_store")
+        self._measuring = threading.Lock()
+        self._measured: tuple[float, dict[str, Any]] = (-1e9, {})
         self._champion: str | None = None
+        self._home = _storable(str(settings.home))
         self._redactor = Redactor(settings.secrets())
         self._log = structlog.get_logger("tipoff.health")
         self.host = socket.gethostname()
@@ -65,7 +73,13 @@ class Inspector:
         self._expected = files()[-1][0]
 
     def figures(self) -> dict[str, Any]:
-        """How this process's machine is, for whoever looks."""
+        """How this process's machine is, for whoever looks; what was measured just now is not measured again."""
+        with self._measuring:
+            if time.monotonic() - self._measured[0] >= JUST_NOW:
+                self._measured = time.monotonic(), self._measure()
+            return self._measured[1]
+
+    def _measure(self) -> dict[str, Any]:
         self._machine.start(self._gauge.look)
         found: dict[str, Any] = {"pool_waiting": self._waiting()}
         try:
@@ -80,7 +94,7 @@ class Inspector:
         """
         begun, began = time.perf_counter(), began or self._clock.now()
         mine = {**self.figures(), "name": self.name, "host": self.host}
-        since = after.checked_at if after else None
+        since = after.checked_at - OVERLAP if after else None
         self._database.start(functools.partial(gather, self._line, self._limits, self._horizon, self._clock, since))
         facts = self._facts()
         if isinstance(facts, Facts) and not isinstance(facts.models, Unanswered):
@@ -170,8 +184,12 @@ class Inspector:
         )
 
     def _public(self, text: str) -> str:
-        text = text.replace("\x00", "").encode("utf-8", "replace").decode()
-        return self._redactor.text(text).replace(str(self._settings.home), "TIPOFF_HOME")
+        return self._redactor.text(_storable(text)).replace(self._home, "TIPOFF_HOME")
+
+
+def _storable(text: str) -> str:
+    """What Postgres takes: without NUL and without halves of characters."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def plainly(failure: Exception) -> str:
