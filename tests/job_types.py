@@ -227,6 +227,11 @@ def passing(work: Work) -> str:
     return "at last"
 
 
+def stores(work: Work) -> str:
+    """Stores a file of a model."""
+    return work.store.put("document", b"{}")
+
+
 def wrong(work: Work) -> None:
     """Fails for good."""
     raise InputError("this can never work")
@@ -351,6 +356,7 @@ TYPES = [
     _type("wordless", wordless), _type("leaves_a_shell_job", leaves_a_shell_job), _type("angry", angry),
     _type("busy_family", busy_family, max_attempts=1), _type("holds_its_step", holds_its_step),
     _type("passing", passing, backoff=(0.05, 0.2)), _type("wrong", wrong), _type("broken", broken),
+    _type("stores", stores, secrets=frozenset({Secret.DATABASE, Secret.ARTIFACTS}), backoff=(0.05, 0.2)),
     _type("kills_worker", kills_worker, max_attempts=2), _type("only_one", sleep, single=True),
     _type("environment", environment),
     _type("slow_training", slow_training, params=ModelTrainingParams, secrets=frozenset(Secret), megabytes=1024,

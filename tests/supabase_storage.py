@@ -31,6 +31,10 @@ class Bucket:
     created: bool = False
     faults: list[str] = dataclasses.field(default_factory=list)
     asked: list[str] = dataclasses.field(default_factory=list)
+    unreadable: set[str] = dataclasses.field(default_factory=set)
+    """keys that the gateway before it cannot read, until told otherwise"""
+    status: int = 503
+    """what the gateway answers then"""
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -93,6 +97,8 @@ class Bucket:
         if refused := self._refused(request):
             return refused
         key = request.path_params["key"]
+        if key in self.unreadable:
+            return Response("no healthy upstream", self.status)
         if key not in self.objects:
             return error("NoSuchKey", "404", "Object not found")
         return Response(self.objects[key], media_type="application/octet-stream")

@@ -25,12 +25,52 @@ OUTPUT = "output"
 SAID = {"worker", "job_id", "job_type", "attempt", "request_id", "outcome", "seconds", "error", "level", "timestamp"}
 """fields that a sentence for people does without"""
 SHAPES = (
-    ("://", re.compile(r"(?<=://)[^\s/@\"']*:[^\s@\"']+(?=@)")),
-    ("earer ", re.compile(r"(?i)(?<=bearer )\s*[^\s\"',\\]+")),
-    ("sb_secret_", re.compile(r"sb_secret_[\w-]+")),
-    ("tipoff_", re.compile(r"tipoff_[\w-]{43}")),
+    # who an address is asked as, up to the last @; a password may hold what should have been percent-encoded
+    (
+        ("://",),
+        re.compile(r"""(://)(?:[^\s/:@"']*:(?:(?:(?!://)[^\s"'?#])*|(?:(?!://)[^\s@"'])+)|[^\s/?#"']+)(?=@)"""),
+    ),
+    # what a query names a secret; elsewhere such a name may be a field of ours
+    (
+        ("key=", "token=", "secret=", "password="),
+        re.compile(r"""(?i)([?&#][\w.-]*(?:key|token|secret|password)=)[^\s&#"'<>]+"""),
+    ),
+    # a password among the words of a connection, bare or in quotes, which may be escaped themselves
+    (
+        ("password",),
+        re.compile(
+            r"""(?i)((?<![\w?&#])\w*password[ \t]*=[ \t]*)"""
+            r"""(?:(?P<quote>\\*['"])(?:(?!(?P=quote))(?:\\.|.))*(?P=quote)?|(?:\\.|\S)+)"""
+        ),
+    ),
+    (("bearer",), re.compile(r"""(?i)(bearer\s+)[^\s"',\\]+""")),
+    (
+        ("basic",),
+        re.compile(r"((?i:basic)\s+)(?P<encoded>[A-Za-z0-9+/]{8,}={0,2}|[A-Za-z0-9+/]{2,7}={1,2})(?![\w=])"),
+    ),
+    (("eyj",), re.compile(r"()eyJ(?:(?!eyJ)[\w-]){5,}(?:\.[\w-]+){1,4}")),
+    (("sb_secret_",), re.compile(r"()sb_secret_[\w-]+")),
+    (("whsec_",), re.compile(r"()whsec_[\w+/=-]{8,}")),
+    (("tipoff_",), re.compile(r"()tipoff_[\w-]{43}")),
 )
-"""what secrets look like, wherever they come from: how such a text is noticed, and what of it is hidden"""
+"""what secrets look like, wherever they come from: how such a text, in small letters, is noticed; what of it stays
+(the first group) and what is hidden"""
+HINTS = tuple(hint for hints, _ in SHAPES for hint in hints)
+
+
+def _hidden(found: re.Match[str]) -> str:
+    """What is shown instead; a mere word after `basic` stays."""
+    encoded = found.groupdict().get("encoded")
+    return found[0] if encoded and not _is_text(encoded.rstrip("=")) else found[1] + HIDDEN
+
+
+def _is_text(encoded: str) -> bool:
+    """Whether it is text in base64, as a name and a password are; words, read as base64, are not."""
+    whole = encoded[:-1] if len(encoded) % 4 == 1 else encoded  # it may have been cut off
+    try:
+        return base64.b64decode(whole + "=" * (-len(whole) % 4)).decode().isprintable()
+    except UnicodeDecodeError:
+        return False
 
 
 class Redactor:
@@ -44,20 +84,22 @@ class Redactor:
     def __init__(self, secrets: Iterable[str]) -> None:
         found = {form for secret in secrets if len(secret) >= SHORTEST for form in _spellings(secret)}
         self._forms = sorted(found, key=lambda form: (-len(form), form))
-        hints = {*found, *(json.dumps(form)[1:-1] for form in found), *(hint for hint, _ in SHAPES)}
+        hints = {*found, *(json.dumps(form)[1:-1] for form in found)}
         self._hints = [one for one in hints if not any(other in one for other in hints if other != one)]
 
     def suspects(self, text: str) -> bool:
         """Whether anything may have to be hidden; quick, since nearly always it need not."""
-        return any(hint in text for hint in self._hints)
+        small = text.lower()
+        return any(hint in small for hint in HINTS) or any(hint in text for hint in self._hints)
 
     def text(self, text: str) -> str:
         """The text without secrets."""
         for form in self._forms:
             text = text.replace(form, HIDDEN)
-        for hint, shape in SHAPES:
-            if hint in text:
-                text = shape.sub(HIDDEN, text)
+        small = text.lower()
+        for hints, shape in SHAPES:
+            if any(hint in small for hint in hints):
+                text = shape.sub(_hidden, text)
         return text
 
     def value(self, value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.supabase_storage import LEGACY, PUBLIC, SECRET, Bucket
-from tipoff.errors import ArtifactError, InputError
+from tipoff.errors import ArtifactError, InputError, TransientArtifactError
+from tipoff.health.checks.artifact_store import StoreLook
 from tipoff.league.runner import served
 from tipoff.storage.artifacts import MAX_BYTES, ArtifactStore, DirectoryStore, SupabaseStore
 
@@ -120,10 +122,74 @@ def test_trouble_that_does_not_pass_is_said(bucket: Bucket, url: str) -> None:
     bucket.faults = ["500"] * 50
     with (
         contextlib.closing(SupabaseStore(url, SECRET, attempts=3, sleep=lambda _: None)) as made,
-        pytest.raises(ArtifactError, match=r"InternalError.*3 attempts"),
+        pytest.raises(TransientArtifactError, match=r"InternalError.*3 attempts"),
     ):
         made.put("state", CONTENT)
     assert len(bucket.faults) == 47
+
+
+@pytest.mark.parametrize("fault", ["429", "500", "cut"])
+def test_what_may_pass_stays_so_when_the_attempts_are_used_up(bucket: Bucket, url: str, fault: str) -> None:
+    """A training that is given up for good because the store was busy for ten seconds."""
+    bucket.created, bucket.faults = True, [fault] * 2
+    with contextlib.closing(SupabaseStore(url, SECRET, attempts=2, sleep=lambda _: None)) as made:
+        with pytest.raises(TransientArtifactError):
+            made.put("state", CONTENT)
+        assert made.get("state", made.put("state", CONTENT)) == CONTENT
+
+
+@pytest.mark.parametrize("status", [502, 503, 520])
+def test_a_gateway_that_fails_may_pass(bucket: Bucket, url: str, status: int) -> None:
+    """Only Storage's own errors known, and not those of what stands before it."""
+    with contextlib.closing(SupabaseStore(url, SECRET, attempts=2, sleep=lambda _: None)) as made:
+        key = f"models/state/{made.put('state', CONTENT)}.npz"
+        bucket.unreadable, bucket.status = {key}, status
+        bucket.asked.clear()
+        with pytest.raises(TransientArtifactError, match=f"{status}.*2 attempts"):
+            made.get("state", hashlib.sha256(CONTENT).hexdigest())
+    assert len(bucket.asked) == 2
+
+
+def test_what_does_not_pass_is_not_tried_again(bucket: Bucket, url: str) -> None:
+    """A job that asks again and again for a file that is gone, damaged, or not for it."""
+    waits: list[float] = []
+    with contextlib.closing(SupabaseStore(url, SECRET, sleep=waits.append)) as made:
+        sha256 = made.put("state", CONTENT)
+        with pytest.raises(ArtifactError, match="NoSuchKey") as missing:
+            made.get("state", "0" * 64)
+        bucket.objects[f"models/state/{sha256}.npz"] = b"another"
+        with pytest.raises(ArtifactError, match="changed or cut short") as damaged:
+            made.get("state", sha256)
+    with (
+        contextlib.closing(SupabaseStore(url, PUBLIC, sleep=waits.append)) as made,
+        pytest.raises(ArtifactError, match="AccessDenied") as refused,
+    ):
+        made.get("state", sha256)
+    assert [missing.type, damaged.type, refused.type] == [ArtifactError] * 3
+    assert waits == []
+
+
+def test_a_store_that_fails_is_no_damaged_champion(bucket: Bucket, url: str) -> None:
+    """People sent to restore a model, when it is the store that has trouble; a champion that is gone, unnoticed."""
+    look = StoreLook(
+        lambda: contextlib.closing(SupabaseStore(url, SECRET, attempts=2, sleep=lambda _: None)), every=0.0
+    )
+    with contextlib.closing(SupabaseStore(url, SECRET, sleep=lambda _: None)) as made:
+        champion = made.put("document", b"{}")
+    key = f"models/document/{champion}.json"
+    found = look.look(champion)
+    assert (found.away, found.champion) == (None, None)
+    bucket.unreadable = {key}
+    found = look.look(champion)
+    assert found.champion is None
+    assert found.away is not None
+    assert "503: no healthy upstream (2 attempts)" in found.away
+    bucket.unreadable = set()
+    del bucket.objects[key]
+    found = look.look(champion)
+    assert found.away is None
+    assert found.champion is not None
+    assert "NoSuchKey" in found.champion
 
 
 def test_a_key_of_the_wrong_kind_is_explained(url: str) -> None:
@@ -149,7 +215,7 @@ def test_nobody_there_is_said() -> None:
     """A connection error as a traceback."""
     with (
         contextlib.closing(SupabaseStore("http://127.0.0.1:9", SECRET, attempts=2, sleep=lambda _: None)) as made,
-        pytest.raises(ArtifactError, match="2 attempts"),
+        pytest.raises(TransientArtifactError, match="2 attempts"),
     ):
         made.get("state", "0" * 64)
 

@@ -19,7 +19,7 @@ from tests.integration.test_live import wire_row
 from tests.simulated import simulate
 from tests.wire import payload
 from tipoff.domain.match import Match
-from tipoff.errors import ArtifactError, InputError, ModelFileError
+from tipoff.errors import ArtifactError, InputError, ModelFileError, TransientArtifactError
 from tipoff.forecast.model import Model, fingerprint
 from tipoff.forecast.params import BUILT_IN, Params
 from tipoff.forecast.state import state_after
@@ -112,6 +112,20 @@ def test_a_store_that_damages_is_found_before_activation(pool: Pool, tmp_path: P
     assert not done.activated
     assert "readable" in done.verdict.reason
     assert champion(pool) is None
+
+
+def test_a_store_that_is_away_is_no_verdict(pool: Pool, tmp_path: Path, known: list[Match]) -> None:
+    """A good model refused for ever, because the store was busy when it was read back."""
+
+    class Busy(DirectoryStore):
+        def get(self, kind: str, sha256: str) -> bytes:
+            raise TransientArtifactError(f"{kind} {sha256}: 503 (5 attempts)")
+
+    with pytest.raises(TransientArtifactError):
+        submit(pool, Busy(tmp_path), challenger(known), known, NOW, "test")
+    with pool.connection() as connection:
+        assert models.listed(connection) == []
+    assert submit(pool, DirectoryStore(tmp_path), challenger(known), known, NOW, "test").activated
 
 
 def test_going_back_and_pruning(pool: Pool, tmp_path: Path, known: list[Match]) -> None:

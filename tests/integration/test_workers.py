@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import signal
 import time
 from pathlib import Path
@@ -22,7 +23,9 @@ from tests.jobs import (
     running,
     workers,
 )
+from tests.supabase_storage import PUBLIC, SECRET, Bucket
 from tipoff.errors import InputError
+from tipoff.league.runner import served
 from tipoff.storage.pool import Pool
 
 
@@ -98,6 +101,30 @@ def test_passing_failures_are_tried_again(pool: Pool, worker: WorkerProcess) -> 
     """A failure that would have passed, taken for final; or one attempt too many."""
     done = ended(pool, enqueue(pool, "passing"))
     assert (done.status, done.attempt, done.result, done.error) == ("completed", 3, "at last", None)
+
+
+def test_a_store_that_is_busy_fails_no_job(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
+    """A training lost to a store that had trouble for seconds; or one tried again with a key that never works."""
+    key = f"models/document/{hashlib.sha256(b'{}').hexdigest()}.json"
+    bucket = Bucket(created=True, unreadable={key})
+    with served(bucket.app()) as url:
+        with workers(
+            application_dsn, tmp_path, 1, "--no-schedules", SUPABASE_URL=url, SUPABASE_SERVICE_ROLE_KEY=SECRET
+        ):
+            stored = enqueue(pool, "stores")
+            eventually(
+                lambda: job(pool, stored).attempt == 2 or job(pool, stored).status.final, "it to be tried again"
+            )
+            bucket.unreadable.clear()
+            done = ended(pool, stored)
+        assert (done.status, done.attempt, done.error) == ("completed", 2, None)
+        with workers(
+            application_dsn, tmp_path, 1, "--no-schedules", SUPABASE_URL=url, SUPABASE_SERVICE_ROLE_KEY=PUBLIC
+        ):
+            done = ended(pool, enqueue(pool, "stores"))
+        assert (done.status, done.attempt) == ("failed", 1)
+        assert done.error is not None
+        assert done.error["kind"] == "artifact_error"
 
 
 @pytest.mark.parametrize(("name", "saying"), [("deaf", "deaf"), ("c_call", "busy"), ("sleep", "sleeping")])

@@ -33,12 +33,16 @@ class ArtifactStore(Protocol):
     def put(self, kind: str, content: bytes) -> str:
         """Store `content` and return its sha256; the same content twice is one.
 
-        Raises InputError when it is too big, ArtifactError when it cannot be stored.
+        Raises InputError when it is too big, ArtifactError when it cannot be stored, TransientArtifactError when that
+        may pass.
         """
         ...
 
     def get(self, kind: str, sha256: str) -> bytes:
-        """What was stored; raises ArtifactError when it is missing or not what its name says."""
+        """What was stored; raises ArtifactError when it is missing or not what its name says.
+
+        Raises TransientArtifactError when the store cannot be asked just now.
+        """
         ...
 
     def delete(self, kind: str, sha256: str) -> None:
@@ -111,7 +115,7 @@ class SupabaseStore:
     """A private bucket of Supabase Storage, over its REST API.
 
     Failures that may pass (429, 5xx, connection trouble, an upload that arrived damaged) are tried again
-    with a growing wait; `sleep` is replaced in tests.
+    with a growing wait; what outlasts the attempts is a TransientArtifactError. `sleep` is replaced in tests.
     """
 
     def __init__(
@@ -176,7 +180,7 @@ class SupabaseStore:
                 return work()
             except TransientArtifactError as error:
                 if attempt == self._attempts:
-                    raise ArtifactError(f"{error} ({attempt} attempts)") from error
+                    raise TransientArtifactError(f"{error} ({attempt} attempts)", error.retry_after) from error
                 wait = self._first_wait * 2 ** (attempt - 1) * (0.5 + random.random() / 2)  # noqa: S311
                 self._sleep(max(wait, error.retry_after or 0.0))
         raise AssertionError("unreachable")
@@ -191,7 +195,8 @@ class SupabaseStore:
             return answer
         code, message = _true_code(answer)
         said = f"Supabase Storage refused {method} {path}: {code}: {message}"
-        if answer.status_code in (429, 500, 502, 503, 504) or code in ("SlowDown", "InternalError", "429", "500"):
+        status = answer.status_code
+        if status == 429 or status >= 500 or code in ("SlowDown", "InternalError", "429", "500"):
             wait = answer.headers.get("retry-after", "")
             raise TransientArtifactError(said, float(wait) if wait.isdigit() else None)
         if code in ("AccessDenied", "InvalidJWT", "403", "401"):

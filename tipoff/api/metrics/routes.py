@@ -21,6 +21,7 @@ from tipoff.api.admission import Admission
 from tipoff.api.backend import Backend
 from tipoff.api.live.hub import Hub
 from tipoff.api.metrics import families
+from tipoff.api.metrics.trust import GoodKeys
 from tipoff.api.problems import AwayError, ProblemError
 from tipoff.storage import metrics
 from tipoff.storage.metrics import Figures
@@ -28,8 +29,6 @@ from tipoff.storage.metrics import Figures
 PATH = "/metrics"
 FRESH = 5.0
 """seconds for which the figures of the database are shown again"""
-TRUSTED = 3600.0
-"""seconds for which a key that was good counts while the database, which knows the keys, is away"""
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -44,7 +43,7 @@ class Metrics:
         self._found: Figures | None = None
         self._asked = -1e9
         self._turn = asyncio.Lock()
-        self._good: dict[str, float] = {}
+        self._good = GoodKeys()
 
     @property
     def route(self) -> Route:
@@ -96,12 +95,12 @@ class Metrics:
         try:
             principal = await self._admission.admit(request.scope, headers)
         except ProblemError as problem:
-            if problem.status == 503 and time.monotonic() - self._good.get(hashed(key), -1e9) < TRUSTED:
+            if problem.status == 503 and self._good.counts(hashed(key), time.monotonic()):
                 return
             raise
         if principal.scope is None:
             raise refused("this needs a key with the scope read: send Authorization: Bearer <key>")
-        self._good = {hashed(key): time.monotonic(), **dict(list(self._good.items())[:100])}
+        self._good.saw(hashed(key), time.monotonic())
 
 
 class _Collected(CollectorRegistry):
