@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.supabase_storage import LEGACY, PUBLIC, SECRET, Bucket
-from tipoff.errors import ArtifactError, InputError
+from tipoff.errors import ArtifactError, InputError, TransientArtifactError
 from tipoff.league.runner import served
 from tipoff.storage.artifacts import MAX_BYTES, ArtifactStore, DirectoryStore, SupabaseStore
 
@@ -120,7 +120,7 @@ def test_trouble_that_does_not_pass_is_said(bucket: Bucket, url: str) -> None:
     bucket.faults = ["500"] * 50
     with (
         contextlib.closing(SupabaseStore(url, SECRET, attempts=3, sleep=lambda _: None)) as made,
-        pytest.raises(ArtifactError, match=r"InternalError.*3 attempts"),
+        pytest.raises(TransientArtifactError, match=r"InternalError.*3 attempts"),
     ):
         made.put("state", CONTENT)
     assert len(bucket.faults) == 47
@@ -149,7 +149,7 @@ def test_nobody_there_is_said() -> None:
     """A connection error as a traceback."""
     with (
         contextlib.closing(SupabaseStore("http://127.0.0.1:9", SECRET, attempts=2, sleep=lambda _: None)) as made,
-        pytest.raises(ArtifactError, match="2 attempts"),
+        pytest.raises(TransientArtifactError, match="2 attempts"),
     ):
         made.get("state", "0" * 64)
 

@@ -10,7 +10,7 @@ from typing import Any
 from tipoff.backtest.report import as_json
 from tipoff.domain.match import Match
 from tipoff.domain.progress import Progress, quiet
-from tipoff.errors import ArtifactError, InputError, ModelFileError
+from tipoff.errors import ArtifactError, InputError, ModelFileError, TransientArtifactError
 from tipoff.forecast.gate import Check, Verdict, judge
 from tipoff.forecast.importance import importance
 from tipoff.forecast.model import Model, read_model
@@ -112,6 +112,8 @@ def _judged(
 ) -> Verdict:  # fmt: skip
     try:
         challenger = read_stored(store, sha256)
+    except TransientArtifactError:  # the store is away: that says nothing of the model
+        raise
     except (ArtifactError, ModelFileError) as error:
         return Verdict([Check("readable", False, str(error))], {}, None, None, 0)
     rival = None if champion is None or champion[0] == sha256 else params_from_dict(champion[1]["params"])

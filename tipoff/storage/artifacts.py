@@ -23,6 +23,8 @@ from tipoff.errors import ArtifactError, InputError, TransientArtifactError
 
 MAX_BYTES = 45_000_000
 """Supabase's free plan stores files up to 50 MB; refuse earlier"""
+PATIENCE = 15.0
+"""seconds that the server may be silent: all attempts together fit into what a training keeps for storing"""
 ENDINGS = {"document": "json", "state": "npz"}
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -111,7 +113,7 @@ class SupabaseStore:
     """A private bucket of Supabase Storage, over its REST API.
 
     Failures that may pass (429, 5xx, connection trouble, an upload that arrived damaged) are tried again
-    with a growing wait; `sleep` is replaced in tests.
+    with a growing wait, and raised as TransientArtifactError in the end; `sleep` is replaced in tests.
     """
 
     def __init__(
@@ -125,7 +127,7 @@ class SupabaseStore:
             headers["Authorization"] = f"Bearer {key}"
         self._bucket, self._attempts, self._first_wait, self._sleep = bucket, attempts, first_wait, sleep
         self._client = httpx.Client(
-            base_url=f"{url.rstrip('/')}/storage/v1", headers=headers, timeout=httpx.Timeout(60.0, connect=5.0)
+            base_url=f"{url.rstrip('/')}/storage/v1", headers=headers, timeout=httpx.Timeout(PATIENCE, connect=5.0)
         )
 
     def put(self, kind: str, content: bytes) -> str:
@@ -176,7 +178,7 @@ class SupabaseStore:
                 return work()
             except TransientArtifactError as error:
                 if attempt == self._attempts:
-                    raise ArtifactError(f"{error} ({attempt} attempts)") from error
+                    raise TransientArtifactError(f"{error} ({attempt} attempts)", error.retry_after) from error
                 wait = self._first_wait * 2 ** (attempt - 1) * (0.5 + random.random() / 2)  # noqa: S311
                 self._sleep(max(wait, error.retry_after or 0.0))
         raise AssertionError("unreachable")
