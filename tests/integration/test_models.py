@@ -208,13 +208,22 @@ def test_the_live_filter_follows_the_champion(pool: Pool, tmp_path: Path, known:
     store = DirectoryStore(tmp_path)
     one = submit(pool, store, challenger(known), known, NOW, "test")
     first = bring_up_to_date(pool, NOW)
-    two = submit(pool, store, challenger(known, slower(0.03)), known, NOW, "test")
+    two = submit(pool, store, challenger(known, slower(0.03)), known, NOW + dt.timedelta(hours=1), "test")
+    assert shown(pool) == one.sha256, "nothing is forecast until the new one has learned"
     second = bring_up_to_date(pool, NOW)
+    assert shown(pool) == two.sha256
     assert (first.model, second.model) == (one.sha256, two.sha256)
     assert second.data_sha256 == first.data_sha256
     assert second.state.params == slower(0.03)
     with pytest.raises(ModelFileError):
         read_stored(_Foreign(tmp_path), one.sha256)
+
+
+def shown(pool: Pool) -> str | None:
+    """sha256 of the model whose state the API reads."""
+    with pool.connection() as connection:
+        newest = models.newest_state(connection)
+    return newest[0] if newest else None
 
 
 class _Foreign(DirectoryStore):

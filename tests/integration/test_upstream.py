@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import socket
@@ -165,6 +166,19 @@ def test_what_does_not_pass_is_an_error_after_five_attempts(
     with pytest.raises(TransientUpstreamError, match=r"HTTP 500 \(5 attempts\)"):
         source.fetch_day(TODAY)
     assert waits.waited == [0.5, 1.0, 2.0, 4.0]
+
+
+@pytest.mark.parametrize(("fault", "attempts"), [("hang", 2), ("429", 1)])
+def test_patience_ends(app: LeagueApp, url: str, waits: Waits, fault: str, attempts: int) -> None:
+    """A job whose whole time is used up by one question: it ends without a word of why, and is not tried again."""
+    manners = Manners(spacing=0, sleep=waits, chance=lambda: 0.0, read_timeout=0.3, patience=0.5)
+    app.faults.set(fault, 99)
+    with (
+        contextlib.closing(H2H2026Source(url, FixedClock(NOW), manners)) as source,
+        pytest.raises(TransientUpstreamError, match=rf"\({attempts} attempts\)"),
+    ):
+        source.fetch_day(TODAY)
+    assert waits.waited == [0.0] * (attempts - 1)
 
 
 def test_nobody_there_is_transient() -> None:

@@ -51,6 +51,8 @@ LAST = 1.5
 FROZEN = 3.0
 """seconds without an answer after which the database counts as away"""
 STATEMENT_TIMEOUT = "10s"
+LOST = -1.0
+"""in place of the moment of the last answer, once it stopped answering"""
 LONGEST = 12.0
 """seconds after which a request's connection is shut down from this side"""
 
@@ -166,7 +168,9 @@ class Backend:
         )  # fmt: skip
 
     def answered(self) -> None:
-        """It answers now."""
+        """It answers now; after an absence, connections of before are dead: no request shall try them in turn."""
+        if self._answered == LOST and self._pool is not None:
+            self._pool.drain()
         self._answered, self._why = time.monotonic(), "it does not answer"
 
     def note_used(self, connection: Connection) -> None:
@@ -198,7 +202,7 @@ class Backend:
         """It does not answer any more, or has not yet."""
         if self._answered > 0 or "being looked for" in self._why:
             self.log.warning("database away", error=type(error).__name__)
-        self._answered = -1.0
+        self._answered = LOST
         setting = "DATABASE_URL is not set" in str(error)
         self._why = str(error) if setting else "it does not answer"
 

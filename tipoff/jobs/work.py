@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", bound=Params)
 STEP_PROGRESS_EVERY = 1.0
+PATIENCE = 30.0
+"""seconds for which a job asks the league the same thing: one that hangs must not use up the job's time limit"""
 
 
 class GivenSettings(Settings):
@@ -121,7 +123,7 @@ class Work:
     def _source_and_clock(self) -> tuple[MatchSource, Clock]:
         from tipoff.pipeline.wiring import source_and_clock
 
-        return self._open.enter_context(source_and_clock(self.settings, self.task.at))
+        return self._open.enter_context(source_and_clock(self.settings, self.task.at, PATIENCE))
 
     @property
     def source(self) -> MatchSource:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,25 +35,29 @@ def artifacts(settings: Settings) -> Iterator[ArtifactStore]:
 
 
 @contextlib.contextmanager
-def source_and_clock(settings: Settings, at: dt.datetime | None = None) -> Iterator[tuple[MatchSource, Clock]]:
-    """The source that TIPOFF_SOURCE names, and the clock that goes with it (`at` makes it stand still)."""
+def source_and_clock(
+    settings: Settings, at: dt.datetime | None = None, patience: float = math.inf
+) -> Iterator[tuple[MatchSource, Clock]]:
+    """The source that TIPOFF_SOURCE names, and the clock that goes with it (`at` makes it stand still).
+
+    `patience`: seconds after which a question is not asked again.
+    """
     clock: Clock = SystemClock() if at is None else FixedClock(at)
     kind, _, path = settings.source.partition(":")
+    manners = Manners(spacing=settings.spacing, patience=patience)
     if kind == "recorded":
         recorded = RecordedSource(Path(path))
         yield recorded, FixedClock(recorded.end) if at is None else clock
     elif settings.source == "league":
         with _league(settings, clock) as url:
             name = settings.league_label or f"league:{settings.seed}"
-            yield from _closing(H2H2026Source(url, clock, Manners(spacing=0), label=name), clock)
+            yield from _closing(H2H2026Source(url, clock, Manners(spacing=0, patience=patience), label=name), clock)
     elif settings.source == "h2h-2026":
-        yield from _closing(
-            H2H2026Source(settings.league_url or H2H_2026, clock, Manners(spacing=settings.spacing)), clock
-        )
+        yield from _closing(H2H2026Source(settings.league_url or H2H_2026, clock, manners), clock)
     elif settings.source == "h2h-2025":
         tokens = TokenProvider(settings.token, settings.token_command)
         url = settings.league_url or H2H_2025
-        yield from _closing(H2H2025Source(url, tokens, clock, Manners(spacing=settings.spacing)), clock)
+        yield from _closing(H2H2025Source(url, tokens, clock, manners), clock)
     else:
         raise InputError(f"TIPOFF_SOURCE is {settings.source!r}; it is h2h-2026, h2h-2025, league or recorded:PATH")
 

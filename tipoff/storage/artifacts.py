@@ -23,6 +23,8 @@ from tipoff.errors import ArtifactError, InputError, TransientArtifactError
 
 MAX_BYTES = 45_000_000
 """Supabase's free plan stores files up to 50 MB; refuse earlier"""
+PATIENCE = 15.0
+"""seconds that the server may be silent: all attempts together fit into what a training keeps for storing"""
 ENDINGS = {"document": "json", "state": "npz"}
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -129,7 +131,7 @@ class SupabaseStore:
             headers["Authorization"] = f"Bearer {key}"
         self._bucket, self._attempts, self._first_wait, self._sleep = bucket, attempts, first_wait, sleep
         self._client = httpx.Client(
-            base_url=f"{url.rstrip('/')}/storage/v1", headers=headers, timeout=httpx.Timeout(60.0, connect=5.0)
+            base_url=f"{url.rstrip('/')}/storage/v1", headers=headers, timeout=httpx.Timeout(PATIENCE, connect=5.0)
         )
 
     def put(self, kind: str, content: bytes) -> str:

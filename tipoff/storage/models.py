@@ -225,10 +225,14 @@ def save_state(
 
 
 def newest_state(connection: Connection) -> tuple[str, int, int, dt.datetime] | None:
-    """(sha256, version, revision, when) of the champion's state, without the state."""
+    """(sha256, version, revision, when) of the champion's state, without the state.
+
+    A new champion learns with its first job, up to a minute later: until then it is the state of the one before.
+    """
     row = connection.execute(
         "select r.sha256, r.version, f.revision, f.updated_at from model_registry r "
-        "join filter_states f on f.model_sha256 = r.sha256 where r.active"
+        "join filter_states f on f.model_sha256 = r.sha256 where r.activated_at is not null "
+        "and exists (select from model_registry where active) order by r.active desc, r.activated_at desc limit 1"
     ).fetchone()
     return None if row is None else (row[0], int(row[1]), int(row[2]), row[3])
 

@@ -76,7 +76,8 @@ def take(connection: Connection, without: Sequence[str] = (), now: dt.datetime |
     """The next message that is due, of any channel but those of `without`.
 
     The attempt counts from now on; without word of it the message is due again after `UNHEARD` seconds. A row that
-    another process is taking is passed over.
+    another process is taking is passed over. Channels whose turn has come for the first time go before those that
+    failed, which may hang again.
     """
     while True:
         row = connection.execute(
@@ -84,7 +85,7 @@ def take(connection: Connection, without: Sequence[str] = (), now: dt.datetime |
             "and channel <> all(%(without)s) and not exists (select from outbox e where e.channel = o.channel "
             "and e.id < o.id and e.holds and e.delivered_at is null and e.given_up_at is null "
             f"and (e.attempts > 0 or e.next_at <= {_NOW})) "
-            "order by holds desc, id limit 1 for update of o skip locked".encode(),
+            "order by holds desc, attempts > 0, id limit 1 for update of o skip locked".encode(),
             {"without": list(without), "now": now},
         ).fetchone()
         if row is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import email.utils
+import math
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -23,13 +24,14 @@ MAX_BYTES = 20_000_000
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Manners:
-    """How requests are made: spacing, time-outs and waits in seconds."""
+    """How requests are made: spacing, time-outs and waits in seconds; no attempt begins later than `patience`."""
 
     spacing: float = 1.2
     attempts: int = 5
     first_wait: float = 1.0
     longest_wait: float = 160.0
     read_timeout: float = 25.0
+    patience: float = math.inf
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
@@ -52,15 +54,17 @@ class PoliteClient:
         Raises TransientUpstreamError when every attempt failed in a way that may pass (429, 5xx, connection
         trouble, a body cut short), TerminalUpstreamError when the answer is absurd.
         """
-        failure = TransientUpstreamError("no attempt was made")
-        for attempt in range(self._manners.attempts):
-            if attempt:
-                self._manners.sleep(self._wait(attempt, failure.retry_after))
+        end = self._manners.monotonic() + self._manners.patience
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 return self._once(path, params, headers)
             except TransientUpstreamError as error:
-                failure = error
-        raise TransientUpstreamError(f"{failure} ({self._manners.attempts} attempts)", failure.retry_after)
+                wait = self._wait(attempt, error.retry_after)
+                if attempt >= self._manners.attempts or self._manners.monotonic() + wait > end:
+                    raise TransientUpstreamError(f"{error} ({attempt} attempts)", error.retry_after) from error
+            self._manners.sleep(wait)
 
     def close(self) -> None:
         """Give back connections."""
