@@ -112,7 +112,7 @@ def test_alerts_are_listed_and_taken_care_of(quick: WebProcess, pool: Pool) -> N
     assert quick.get("/api/alerts/0").status_code == 422
     assert alert["id"] in {a["id"] for a in quick.get("/api/alerts?state=resolved").json()["items"]}
     assert quick.get("/api/alerts?format=csv").text.startswith("id,rule,subject,severity,state")
-    assert quick.post("/api/alerts/test").json() == {"messages": 0}
+    assert quick.post("/api/alert-trials").json() == {"messages": 0}
 
 
 def test_a_database_that_is_away(private: PrivatePostgres, tmp_path: Path) -> None:

@@ -113,6 +113,8 @@ def test_no_question_scans_a_table(
         by_endpoint["/api/system/status"] = asked[:]
         for endpoint, questions in PATHS.items():
             before = len(asked)
+            if endpoint == "/api/system/health":
+                time.sleep(1.1)  # a look that was made just now is not made again
             for question in questions:
                 path = endpoint.partition("/{")[0] + (f"/{question}" if "{" in endpoint else question)
                 path = path.format(early="2020-01-01T00:00:00Z", late=now)

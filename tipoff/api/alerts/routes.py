@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from tipoff.api import answers, cursors
 from tipoff.api.access import Principal, Scope
-from tipoff.api.alerts.schemas import AlertPage, AlertRow, TestSent
+from tipoff.api.alerts.schemas import AlertPage, AlertRow, TrialSent
 from tipoff.api.matches.routes import LINK, Cursor, Limit
 from tipoff.api.problems import ProblemError
 from tipoff.api.routing import Format, backend_of, described, router
@@ -79,18 +79,18 @@ def acknowledge_alert(request: Request, alert_id: AlertId) -> Response:
 
 
 @routes.post(
-    "/api/alerts/test", operation_id="test_alerts",
-    **described(Scope.OPERATE, TestSent, "Try the receivers out", problems=[413]),
+    "/api/alert-trials", operation_id="create_alert_trial",
+    **described(Scope.OPERATE, TrialSent, "Try the receivers out", problems=[413]),
 )  # fmt: skip
-def test_alerts(request: Request) -> Response:
+def create_alert_trial(request: Request) -> Response:
     """A message of trial for each webhook and channel, delivered by the next job of outbox_delivery."""
     backend = backend_of(request)
 
-    def act(connection: Connection) -> tuple[int, TestSent, answers.Headers]:
+    def act(connection: Connection) -> tuple[int, TrialSent, answers.Headers]:
         names = [channel.name for channel in channels(backend.settings.alert_urls)]
         sent = announce_trial(connection, names, overview.now(connection))
         backend.jobs.deliver(connection)
-        return 200, TestSent(messages=sent), {}
+        return 200, TrialSent(messages=sent), {}
 
     return answers.write(request, "jobs", act)
 

@@ -51,7 +51,7 @@ class AlertPage(BaseModel):
     next_cursor: str | None
 
 
-class TestSent(BaseModel):
+class TrialSent(BaseModel):
     """A message of trial was put into the outbox for each receiver."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"messages": 2}]})
