@@ -118,4 +118,7 @@ begin
   foreach t in array array['system_health', 'health_findings', 'job_workers', 'health_processes', 'alerts', 'webhooks', 'deliveries'] loop
     call public.open_table(t, 'select, insert, update, delete');
   end loop;
+  if exists (select 1 from pg_roles where rolname = 'anon') then
+    revoke all on all sequences in schema public from anon, authenticated;
+  end if;
 end $$;

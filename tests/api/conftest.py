@@ -30,7 +30,7 @@ def shared_dsn(server: PrivatePostgres, template: str) -> str:
 @pytest.fixture(scope="module")
 def web(shared_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebProcess]:
     """The process."""
-    process = WebProcess(shared_dsn, tmp_path_factory.mktemp("web"))
+    process = WebProcess(shared_dsn, tmp_path_factory.mktemp("web"), TIPOFF_HEALTH_EVERY="3600")
     try:
         yield process
     finally:

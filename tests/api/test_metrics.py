@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.jobs import ROOT
+from tests.jobs import ROOT, eventually
 from tests.large import fill
 from tests.metrics import HEALTHY, named, panels, promtool, rules
 from tests.web import MASTER, WebProcess, make_key
@@ -45,6 +45,8 @@ def filled(shared_dsn: str, web: WebProcess) -> WebProcess:
     """The process on a database with something of everything."""
     owner = shared_dsn.replace("user=tipoff_app", "user=postgres")
     with psycopg.connect(owner) as connection:
+        eventually(lambda: connection.execute("select from system_health").fetchall(), "the process's first look")
+        connection.execute("delete from system_health; delete from alerts")
         fill(connection, 3000, 300)
         connection.execute(HEALTHY)
     web.get("/api/matches?limit=1")

@@ -35,7 +35,8 @@ from tipoff.upstream.recorded import RecordedSource
 DAY = dt.timedelta(days=1)
 DAYS = 9
 LEFT_OUT = {
-    "job_queue", "pipeline_jobs", "job_logs", "job_schedules", "schedule_ticks", "forecast_revision",
+    "job_queue", "pipeline_jobs", "job_logs", "job_schedules", "schedule_ticks", "forecast_revision", "job_workers",
+    "system_health", "health_findings", "health_processes", "alerts",
 }  # fmt: skip
 """what says how the work was done rather than what came of it"""
 TIMES = (
