@@ -56,6 +56,7 @@ create table public.alerts (
   lower_since timestamptz,
   told_at timestamptz,
   told integer not null default 0 check (told >= 0),
+  told_severity text check (told_severity in ('warning', 'error')),
   acknowledged_at timestamptz,
   acknowledged_by text,
   resolved_at timestamptz,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tipoff.health.alerting import Missed
 from tipoff.health.keeping import keep
 from tipoff.health.report import Checked, Finding, Report, Status
 from tipoff.health.rules import CHECKS, RULES, error, warning
@@ -40,7 +41,7 @@ class Looks:
         checks = {name: Checked("", tuple(fs), looked=name not in blind) for name, fs in by_check.items()}
         self._before = Report(checks, at, 1.0, "test").since(self._before)
         with self._pool.connection() as connection:
-            keep(connection, self._before, self._limits, channels, lost)
+            keep(connection, self._before, self._limits, channels, [Missed(f, at) for f in lost])
 
     def told(self) -> list[tuple[str, str, dt.datetime]]:
         """(event, severity, when) of each message, oldest first."""
@@ -230,13 +231,66 @@ def test_who_has_nobody_to_tell_leaves_it_to_others(pool: Pool) -> None:
     """A web process without channels opens the alert, and the worker that has some says nothing any more."""
     looks = Looks(pool)
     for at in over(BEGIN, 120):
-        looks.look(at, DISK, channels=())
+        looks.look(at, TIGHT, channels=())
     [alert] = looks.alerts()
     assert (alert.state, alert.told) == ("open", 0)
-    looks.look(BEGIN + 2 * MINUTE, DISK)
+    looks.look(BEGIN + 2 * MINUTE, TIGHT)
     looks.look(BEGIN + 3 * MINUTE, DISK, channels=())
     looks.look(BEGIN + 4 * MINUTE, DISK)
-    assert looks.told() == [("opened", "error", BEGIN + 2 * MINUTE)]
+    looks.look(BEGIN + 5 * HOUR, DISK, channels=())  # a reminder is due, and nobody here can be reminded
+    looks.look(BEGIN + 5 * HOUR + MINUTE, DISK)
+    for n, at in enumerate(over(BEGIN + 5 * HOUR + 2 * MINUTE, 420)):
+        looks.look(at, channels=("json-abc123",) if n % 2 else ())
+    assert [(event, severity) for event, severity, _ in looks.told()] == [
+        ("opened", "warning"), ("escalated", "error"), ("reminder", "error"), ("resolved", "error"),
+    ]  # fmt: skip
+
+
+def test_what_was_told_to_nobody_is_not_said_to_be_over(pool: Pool) -> None:
+    """Somebody hears that something is resolved of which he never heard; an alert that waits for ever to be told."""
+    looks = Looks(pool)
+    for at in over(BEGIN, 180):
+        looks.look(at, DISK, channels=())
+    for at in over(BEGIN + 3 * MINUTE, 420):
+        looks.look(at)
+    assert looks.told() == []
+    assert [a.state for a in looks.alerts()] == ["resolved"]
+
+
+def test_who_never_knows_anybody_ends_it_all_the_same(pool: Pool) -> None:
+    """The channels were taken away while an alert was open."""
+    looks = Looks(pool)
+    for at in over(BEGIN, 180):
+        looks.look(at, DISK)
+    for at in over(BEGIN + 3 * MINUTE, 1200):
+        looks.look(at, channels=())
+    assert [a.state for a in looks.alerts()] == ["resolved"]
+
+
+def test_what_nobody_looked_at_did_not_last(pool: Pool) -> None:
+    """One look before the night, the next one in the morning, and a moment becomes an alert of eight hours."""
+    looks = Looks(pool)
+    looks.look(BEGIN, DISK)
+    for at in over(BEGIN + 8 * HOUR, 300):
+        looks.look(at)
+    assert looks.told() == []
+    hung = error("store_away", "it hung")
+    found = Finding(hung.rule, hung.severity, hung.message, hung.remedy, "", BEGIN - HOUR)
+    with pool.connection() as connection:
+        report = Report({name: Checked("") for name in CHECKS}, BEGIN + 9 * HOUR, 1.0, "test").since(None)
+        keep(connection, report, LIMITS, ["json-abc123"], [Missed(found, BEGIN - HOUR)])
+    assert looks.told() == []
+
+
+def test_a_rule_that_only_newer_code_knows(pool: Pool) -> None:
+    """A report of newer code, learned during a deploy, ends every look of the older one."""
+    looks = Looks(pool)
+    report = Report(
+        {"new": Checked("", (Finding("new_rule", Status.ERROR, "it is so", "See."),))}, BEGIN, 1.0, "newer"
+    ).since(None)
+    with pool.connection() as connection:
+        keep(connection, report, LIMITS, ["json-abc123"])
+    assert looks.told() == []
 
 
 def test_an_alert_of_a_rule_that_is_no_more(pool: Pool) -> None:
@@ -272,7 +326,7 @@ def test_what_was_over_before_it_could_be_written(pool: Pool) -> None:
     second.look(BEGIN + 2 * SECOND, lost=[since])
     [alert] = first.alerts()
     assert (alert.state, alert.since, alert.subject) == ("open", BEGIN - 2 * MINUTE, "")
-    assert "from 11:58:00 to 12:00:00 UTC, 120 s" in alert.message or "2 minutes" in alert.message
+    assert "(from 11:58:00 to 12:00:00 UTC, 2 minutes)" in alert.message
     for at in over(BEGIN + MINUTE, 331):
         first.look(at)
     assert [event for event, _, _ in first.told()] == ["opened", "resolved"]

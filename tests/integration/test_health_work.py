@@ -388,9 +388,52 @@ def test_a_database_that_takes_no_writes(pool: Pool, owner: Owner, application_d
         seen.until("database", "error", "database_unwritable")
         time.sleep(1.0)  # it lasts for longer than it takes to be believed
         owner.execute(f"alter database {name} reset default_transaction_read_only".encode())
-        owner.execute(ended)
         seen.until("database", "healthy")
         seen.only("database_unwritable", "resolved")
+
+
+def test_code_that_is_newer_than_the_schema(pool: Pool, owner: Owner, application_dsn: str, tmp_path: Path) -> None:
+    """A deploy whose migration did not run, of which the check says that it could not look."""
+    owner.execute("drop table health_processes")
+    owner.execute(
+        "delete from supabase_migrations.schema_migrations where version = "
+        "(select max(version) from supabase_migrations.schema_migrations)"
+    )
+    with watching(pool, application_dsn, tmp_path) as seen:
+        seen.until("database", "error", "schema_differs")
+        seen.only("schema_differs", "open")
+
+
+def test_asking_for_a_look_hides_no_failure(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
+    """A job's failure that only a look which nobody wrote down has seen."""
+    monitor = monitor_of(settings(application_dsn, tmp_path), HealthSettings(every=0.2, open_after=0))
+    try:
+        monitor.turn()
+        monitor._kept, monitor._looked = dt.datetime.now(dt.UTC) - 60 * SECOND, -1e9
+        with pool.connection() as connection:
+            _ended(connection, "nothing", "failed", "30 seconds")
+            _ended(connection, "nothing", "completed", "25 seconds")
+        assert "job_failed" in [f.rule for f in monitor.fresh().findings]
+        monitor.turn()
+        with pool.connection() as connection:
+            assert connection.execute("select from alerts where rule = 'job_failed'").fetchall()
+    finally:
+        monitor.stop()
+
+
+def test_a_report_of_hours_ago_is_not_news(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
+    """After a pause a process serves what was so before it, as if it had been looked at just now."""
+    first = monitor_of(settings(application_dsn, tmp_path), HealthSettings(every=30.0))
+    second = monitor_of(settings(application_dsn, tmp_path), HealthSettings(every=30.0))
+    try:
+        first.turn()
+        with pool.connection() as connection:
+            connection.execute("update system_health set checked_at = checked_at - interval '3 hours'")
+        second.turn()
+        assert "nobody has looked" in json.dumps(second.latest().as_json())
+    finally:
+        first.stop()
+        second.stop()
 
 
 def test_writes_alone_that_are_refused(pool: Pool, owner: Owner, application_dsn: str, tmp_path: Path) -> None:

@@ -75,6 +75,27 @@ def test_an_outage_is_told_once_however_it_flaps(tells: Rescue, receiver: Receiv
     assert "you may be told again" in told
 
 
+def test_another_outage_is_told_of_too(tells: Rescue, receiver: Receiver) -> None:
+    """The first outage of the day is told of and no other for hours; or two kinds by turns, again and again."""
+    for n in range(2):
+        begin = BEGIN + n * 30 * MINUTE
+        tells.see(report(begin + 2 * MINUTE, away(begin)), LIMITS)
+        eventually(lambda: len(receiver.got) == n + 1, "the message")  # noqa: B023
+        time.sleep(0.6)
+        unwritable = Finding("database_unwritable", Status.ERROR, "it is read-only", "See.", since=begin)
+        tells.see(report(begin + 3 * MINUTE, unwritable), LIMITS)
+        tells.see(report(begin + 4 * MINUTE), LIMITS)
+    time.sleep(1.0)
+    assert len(receiver.got) == 2
+
+
+def test_nobody_to_tell_is_no_process() -> None:
+    """A process that is begun for nobody, again and again."""
+    alone = Rescue({}, channels=False)
+    alone.see(report(BEGIN + 2 * MINUTE, away(BEGIN)), LIMITS)
+    assert alone._processes == {}
+
+
 def test_a_message_that_did_not_arrive_is_tried_again(tells: Rescue, receiver: Receiver) -> None:
     """A channel that was down for a moment, and nobody ever hears of a night without a database."""
     receiver.down()

@@ -30,16 +30,19 @@ MACHINE: dict[str, Any] = {
     "name": "web:1", "host": "web", "pool_waiting": 0, "cpu_percent": 10.0, "memory_percent": 20.0,
     "memory_used_mb": 1.0, "memory_available_mb": 4.0, "disk_percent": 30.0, "disk_free_gb": 7.0, "process_mb": 80.0,
 }  # fmt: skip
-DATABASE = DatabaseFacts(NOW, 10 * 2**20, "3", 0, 0.0, 5, 60, False, [MACHINE])
-QUEUE = QueueFacts(0, 0, 0.0, [], 0, 0, {}, 1, NOW, [], 0.0, 0, {}, 0.0, {})
+DATABASE = DatabaseFacts(NOW, 10 * 2**20, "3", 0, 0.0, 5, 60, False)
+QUEUE = QueueFacts(0, 0, 0.0, [], 0, 0, {}, 1, NOW, [], 0.0, 0, {}, 0.0, {}, [])
 MODEL = ModelFacts(3, SHA, NOW - DAY, 500, None, None, {"broken": None}, NOW - HOUR)
 FRESH = FreshnessFacts(NOW - MINUTE, NOW - 40 * MINUTE, 40, NOW + HOUR, 240, 0, {}, [], 0, None)
 LEDGER = ForecastFacts("database", NOW - 9 * DAY, 100, 100, 500)
 
 
-def on_database(seconds: float = 0.01, skew: float = 0.0, expected: str = "3", **facts: Any) -> Checked:
+def on_database(
+    seconds: float = 0.01, skew: float = 0.0, expected: str = "3", waiting: int = 0, **facts: Any
+) -> Checked:
     """The check with these facts instead."""
-    return database(dataclasses.replace(DATABASE, **facts), seconds, skew, expected, LIMITS)
+    processes = [{**MACHINE, "pool_waiting": waiting}]
+    return database(dataclasses.replace(DATABASE, **facts), processes, seconds, skew, expected, LIMITS)
 
 
 def on_machine(**figures: Any) -> Checked:
@@ -75,11 +78,6 @@ def drifted(*measures: str, model: str = SHA) -> dict[str, Any]:
     ]}  # fmt: skip
 
 
-def waits(number: int) -> list[dict[str, Any]]:
-    """A process in which requests wait."""
-    return [{**MACHINE, "pool_waiting": number}]
-
-
 CASES: list[tuple[str, str, Checked]] = [
     ("database_away", "error", away("no answer")),
     ("database_unwritable", "error", on_database(read_only=True)),
@@ -90,9 +88,9 @@ CASES: list[tuple[str, str, Checked]] = [
     ("connections_used_up", "", on_database(connections=47)),
     ("connections_used_up", "warning", on_database(connections=49)),
     ("connections_used_up", "error", on_database(connections=58)),
-    ("pool_exhausted", "", on_database(processes=waits(9))),
-    ("pool_exhausted", "warning", on_database(processes=waits(10))),
-    ("pool_exhausted", "error", on_database(processes=waits(60))),
+    ("pool_exhausted", "", on_database(waiting=9)),
+    ("pool_exhausted", "warning", on_database(waiting=10)),
+    ("pool_exhausted", "error", on_database(waiting=60)),
     ("database_large", "", on_database(bytes=6900 * 2**20)),
     ("database_large", "warning", on_database(bytes=7100 * 2**20)),
     ("database_large", "error", on_database(bytes=7900 * 2**20)),

@@ -28,6 +28,11 @@ def announce(
     return len(hooks) + len(channels)
 
 
+def receivers(connection: Connection, channels: Sequence[str]) -> int:
+    """How many there are to be told."""
+    return len(channels) + sum(hook.enabled for hook in webhooks.listed(connection))
+
+
 def tell_webhook(
     connection: Connection, hook: Webhook, notice: Notice, not_before: dt.datetime | None = None,
     now: dt.datetime | None = None,

@@ -20,6 +20,8 @@ from tipoff.storage.alerts import Alert
 
 LONGEST_CALM = 3600.0
 """seconds: the most that an alert waits for calm before it is resolved"""
+FOR_OTHERS = 600.0
+"""seconds for which a process that can tell nobody leaves the end of an alert to one that can"""
 
 
 class Event(enum.StrEnum):
@@ -48,22 +50,46 @@ class Begin:
     opened: bool
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Manners:
+    """By what it is decided: the moment, the settings, and whether this process knows anybody who can be told."""
+
+    now: dt.datetime
+    limits: HealthSettings
+    tells: bool
+
+    def told(self, before: Alert, after: Alert, event: Event | None) -> Change:
+        """The change, and that people are told of it."""
+        if event is None or not self.tells:
+            return Change(before, after)
+        told = dataclasses.replace(after, told_at=self.now, told=after.told + 1, told_severity=after.severity)
+        return Change(before, told, event)
+
+
 def decide(
-    live: Sequence[tuple[Alert, int]], report: Report, limits: HealthSettings
+    live: Sequence[tuple[Alert, int]], report: Report, limits: HealthSettings, *, tells: bool = True
 ) -> tuple[list[Begin], list[Change]]:
-    """What begins and what changes, from what is live (each with how often it was resolved within a day)."""
-    now = report.checked_at
-    found = {f.key: f for f in report.findings if RULES[f.rule].alerts}
+    """What begins and what changes, from what is live (each with how often it was resolved within a day).
+
+    Where nobody can be told (`tells`), nothing counts as told: a process that knows somebody tells it.
+    """
+    now, manners = report.checked_at, Manners(report.checked_at, limits, tells)
+    found = {f.key: f for f in report.findings if _alerts(f)}
     known = {(alert.rule, alert.subject) for alert, _ in live}
     begun = [Begin(f, _believed(f.rule, f.since or now, now, limits)) for key, f in found.items() if key not in known]
     changes: list[Change] = []
     for alert, resolved in live:
         finding = found.get((alert.rule, alert.subject))
         if finding is not None:
-            changes.append(_seen(alert, finding, now, limits))
+            changes.append(_seen(alert, finding, manners))
         elif _looked(alert, report):
-            changes.append(_gone(alert, resolved, now, limits))
+            changes.append(_gone(alert, resolved, manners))
     return begun, changes
+
+
+def _alerts(finding: Finding) -> bool:
+    rule = RULES.get(finding.rule)
+    return rule is None or rule.alerts
 
 
 def _looked(alert: Alert, report: Report) -> bool:
@@ -81,24 +107,28 @@ def _believed(name: str, since: dt.datetime, now: dt.datetime, limits: HealthSet
     return (rule is not None and rule.at_once) or (now - since).total_seconds() >= longer * limits.open_after
 
 
-def _seen(alert: Alert, finding: Finding, now: dt.datetime, limits: HealthSettings) -> Change:
-    """It is still so: open it, say that it got worse, remind, or say what nobody was there to be told."""
-    after = _weighed(alert, finding, now, limits)
+def _seen(alert: Alert, finding: Finding, manners: Manners) -> Change:
+    """It is still so: open it, say that it got worse, remind, or tell what nobody could be told before."""
+    now, limits = manners.now, manners.limits
+    after = _weighed(alert, finding, manners)
     if alert.state == "pending":
         if not _believed(alert.rule, alert.since, now, limits):
             return Change(alert, dataclasses.replace(after, severity=finding.severity.value))
-        return _told(alert, dataclasses.replace(after, state="open", opened_at=now), Event.OPENED, now)
+        return manners.told(alert, dataclasses.replace(after, state="open", opened_at=now), Event.OPENED)
     if after.severity == "error" and alert.severity == "warning":
-        return _told(alert, dataclasses.replace(after, state="open"), Event.ESCALATED, now)
-    if alert.state == "open" and alert.told == 0:
-        return _told(alert, after, Event.OPENED, now)
+        after = dataclasses.replace(after, state="open")
+    if after.state == "open" and alert.told == 0:
+        return manners.told(alert, after, Event.OPENED)
+    if after.severity == "error" and alert.told_severity == "warning":
+        return manners.told(alert, after, Event.ESCALATED)
     hours = limits.remind_hours * (1 if after.severity == "error" else 6)
-    due = alert.state == "open" and alert.told_at is not None and now - alert.told_at >= dt.timedelta(hours=hours)
-    return _told(alert, after, Event.REMINDER if due else None, now)
+    due = after.state == "open" and alert.told_at is not None and now - alert.told_at >= dt.timedelta(hours=hours)
+    return manners.told(alert, after, Event.REMINDER if due else None)
 
 
-def _weighed(alert: Alert, finding: Finding, now: dt.datetime, limits: HealthSettings) -> Alert:
+def _weighed(alert: Alert, finding: Finding, manners: Manners) -> Alert:
     """The alert as the finding says it; an error becomes a warning once it has been no more for `resolve_after`."""
+    now, limits = manners.now, manners.limits
     after = dataclasses.replace(
         alert, message=finding.message, remedy=finding.remedy, seen_at=now, clear_since=None, lower_since=None
     )
@@ -108,36 +138,49 @@ def _weighed(alert: Alert, finding: Finding, now: dt.datetime, limits: HealthSet
         return after
     since = alert.lower_since or now
     if (now - since).total_seconds() >= max(limits.resolve_after, limits.open_after):
-        return dataclasses.replace(after, severity="warning")
+        told = None if alert.told_severity is None else "warning"
+        return dataclasses.replace(after, severity="warning", told_severity=told)
     return dataclasses.replace(after, lower_since=since)
 
 
-def _gone(alert: Alert, resolved: int, now: dt.datetime, limits: HealthSettings) -> Change:
+def _gone(alert: Alert, resolved: int, manners: Manners) -> Change:
     """It is not so any more; once it stays away: forget it where it was never believed, or resolve it."""
+    now, limits = manners.now, manners.limits
     since = alert.clear_since or now
-    if alert.state == "pending" and _believed(alert.rule, alert.since, since, limits):
-        after = dataclasses.replace(alert, state="open", opened_at=now, clear_since=since)
-        return _told(alert, after, Event.OPENED, now)
+    if alert.state == "pending" and _believed(alert.rule, alert.since, lasted(alert.seen_at, since, limits), limits):
+        return manners.told(
+            alert, dataclasses.replace(alert, state="open", opened_at=now, clear_since=since), Event.OPENED
+        )
     growing = min(LONGEST_CALM, limits.resolve_after * 2 ** min(resolved, 20))
     calm = limits.open_after if alert.state == "pending" else max(limits.resolve_after, growing)
+    if alert.told and not manners.tells:
+        calm += FOR_OTHERS
     if (now - since).total_seconds() < calm:
         return Change(alert, dataclasses.replace(alert, clear_since=since))
     if alert.state == "pending":
         return Change(alert, None)
     after = dataclasses.replace(alert, clear_since=since, state="resolved", resolved_at=now)
-    return _told(alert, after, Event.RESOLVED, now)
+    return manners.told(alert, after, Event.RESOLVED if alert.told else None)
 
 
-def _told(before: Alert, after: Alert, event: Event | None, now: dt.datetime) -> Change:
-    if event is not None:
-        after = dataclasses.replace(after, told_at=now, told=after.told + 1)
-    return Change(before, after, event)
+def lasted(seen: dt.datetime, gone: dt.datetime, limits: HealthSettings) -> dt.datetime:
+    """Until when something may have been so that was last seen at `seen` and no more at `gone`: a look longer.
+
+    What nobody looked at for hours did not last for hours.
+    """
+    return min(gone, seen + dt.timedelta(seconds=max(limits.every, limits.patience)))
 
 
-def missed(found: Iterable[Finding], report: Report, limits: HealthSettings) -> list[Finding]:
-    """Of what was found while nothing could be written: what is over by now, and lasted long enough to be told of."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Missed:
+    """What was found while nothing could be written, and when it was last seen."""
+
+    finding: Finding
+    seen: dt.datetime
+
+
+def missed(found: Iterable[Missed], report: Report, limits: HealthSettings) -> list[tuple[Finding, dt.datetime]]:
+    """Of what was found while nothing could be written: what is over and lasted long enough, and until when."""
     now, keys = report.checked_at, {f.key for f in report.findings}
-    return [
-        f for f in found
-        if f.key not in keys and RULES[f.rule].alerts and _believed(f.rule, f.since or now, now, limits)
-    ]  # fmt: skip
+    over = [(one.finding, lasted(one.seen, now, limits)) for one in found if one.finding.key not in keys]
+    return [(f, until) for f, until in over if _alerts(f) and _believed(f.rule, f.since or until, until, limits)]

@@ -101,16 +101,17 @@ def gather(line: Line, limits: HealthSettings, horizon: int, clock: Clock, since
 
 
 def _gather(line: Line, limits: HealthSettings, horizon: int, clock: Clock, since: dt.datetime | None) -> Facts:
-    late, alive = 60 * limits.schedule_minutes_warning, 3 * limits.every + 2 * limits.patience
+    late, present = 60 * limits.schedule_minutes_warning, 3 * limits.every + 2 * limits.patience
     with line.use() as connection:
         begun = time.perf_counter()
         models = _ask(connection, lambda: health.models(connection))
         seconds = time.perf_counter() - begun
         before = clock.now()
-        database = _ask(connection, lambda: health.database(connection, limits.slow_query, alive))
+        database = _ask(connection, lambda: health.database(connection, limits.slow_query))
         between = before + (clock.now() - before) / 2
+        workers = limits.worker_seconds
         queue = _ask(
-            connection, lambda: health.queue(connection, limits.stuck_seconds, late, limits.worker_seconds, since)
+            connection, lambda: health.queue(connection, limits.stuck_seconds, late, workers, since, present)
         )
         return Facts(
             seconds,

@@ -87,14 +87,16 @@ class Inspector:
         except Exception as failure:  # noqa: BLE001 - whatever it is, it is what is known of this machine
             return found | {"error": self._public(plainly(failure)), "hung": isinstance(failure, HungError)}
 
-    def look(self, began: dt.datetime | None = None, *, whole: bool = False, after: Report | None = None) -> Report:
+    def look(
+        self, began: dt.datetime | None = None, *, whole: bool = False, after: dt.datetime | None = None
+    ) -> Report:
         """The system as it is now; `whole`: read the champion's files though they were sound a while ago.
 
-        `began` is when something first went wrong with this look; jobs that failed since the look `after` are told.
+        `began` is when something first went wrong with this look; jobs that failed since `after` are told of.
         """
         begun, began = time.perf_counter(), began or self._clock.now()
-        mine = {**self.figures(), "name": self.name, "host": self.host}
-        since = after.checked_at - OVERLAP if after else None
+        mine = {**self.figures(), "pool_waiting": self._waiting(), "name": self.name, "host": self.host}
+        since = after - OVERLAP if after else None
         self._database.start(functools.partial(gather, self._line, self._limits, self._horizon, self._clock, since))
         facts = self._facts()
         if isinstance(facts, Facts) and not isinstance(facts.models, Unanswered):
@@ -140,11 +142,12 @@ class Inspector:
                 name: functools.partial(_blind, name, "the database is away") for name in CHECKS if name not in judge
             }
             return {name: self._safely(name, act) for name, act in judge.items()}
+        told = [] if isinstance(facts.queue, Unanswered) else facts.queue.processes
+        processes = [*(one for one in told if one["name"] != self.name), mine]
         judge |= {
             "database": lambda: _known(facts.database, "database", lambda answer: database(
-                answer, facts.seconds, facts.skew, self._expected, limits)),
-            "resources": lambda: resources(
-                [mine] if isinstance(facts.database, Unanswered) else [*facts.database.processes, mine], limits),
+                answer, processes, facts.seconds, facts.skew, self._expected, limits)),
+            "resources": lambda: resources(processes, limits),
             "job_queue": lambda: _known(facts.queue, "job_queue", lambda answer: job_queue(answer, limits)),
             "models": lambda: _known(facts.models, "models", lambda answer: models(answer, found, now, limits)),
             "data_freshness": lambda: _known(facts.freshness, "data_freshness", lambda answer: data_freshness(

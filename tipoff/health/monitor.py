@@ -15,7 +15,7 @@ import structlog
 
 from tipoff.clock import Clock
 from tipoff.errors import TipoffError
-from tipoff.health.alerting import Event
+from tipoff.health.alerting import Event, Missed
 from tipoff.health.facts import Line
 from tipoff.health.inspector import Inspector, OpenStore, plainly
 from tipoff.health.keeping import Hurry, Told, keep, keep_missed
@@ -47,14 +47,15 @@ class Monitor:
         self._line, self._own = Line(dsn, limits.patience), Line(dsn, limits.patience)
         self._inspector = Inspector(settings, limits, clock, self._line, open_store, waiting)
         self._writing: Probe[list[Told]] = Probe("keeping")
-        self._claiming: Probe[tuple[bool, int | None, dict[str, Any] | None]] = Probe("claim")
+        self._claiming: Probe[tuple[bool, float, dict[str, Any] | None]] = Probe("claim")
         self._log = structlog.get_logger("tipoff.health")
         self._looking, self._stop = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
         self._latest: Report | None = None
-        self._known: int | None = None
+        self._read: object = None
+        self._kept: dt.datetime | None = None
         self._looked = self._learned = -1e9
-        self._unwritten: dict[tuple[str, str], Finding] = {}
+        self._unwritten: dict[tuple[str, str], Missed] = {}
 
     def start(self) -> None:
         """Look in the background from now on."""
@@ -99,52 +100,58 @@ class Monitor:
     def turn(self) -> None:
         """Look and write it down where it is this process's turn; else learn what the one whose turn it was found."""
         began = self._clock.now()
-        if self._claim():
+        mine, news = self._claim()
+        if mine:
             with self._looking:
                 report = self._look(began)
             self._write(lambda line: self._keep(line, report), report)
-        elif self._unwritten and self._latest is not None:
-            learned = self._latest
-            self._write(lambda line: self._keep_missed(line, learned), learned)
+        elif self._unwritten and news is not None:
+            self._write(lambda line: self._keep_missed(line, news), news)
         if self._rescue is not None and self._latest is not None:
             self._rescue.see(self._latest, self._limits)
 
     def _look(self, began: dt.datetime | None, *, whole: bool = False) -> Report:
         before = self._latest
-        found = self._inspector.look(began, whole=whole, after=before).since(before)
+        found = self._inspector.look(began, whole=whole, after=self._kept).since(before)
+        if any(f.rule == "database_unwritable" for f in found.findings):
+            self._line.close()  # a session may have been made so; the next look asks in a new one
         self._latest, self._looked = found, time.monotonic()
         self._learned = self._looked
         return found
 
-    def _claim(self) -> bool:
-        """Also true where nobody can be asked: each process looks for itself while the database is away."""
+    def _claim(self) -> tuple[bool, Report | None]:
+        """(whether to look, another process's report that is news); each looks while nobody can be asked."""
         figures = self._inspector.figures()
         self._claiming.start(functools.partial(self._ask_whose_turn, self._own, figures))
         try:
-            mine, number, report = self._claiming.result(self._limits.patience)
+            mine, age, value = self._claiming.result(self._limits.patience)
         except (HungError, psycopg.Error, TipoffError, OSError):
             self._renew()
-            return True
-        if not mine and report is not None and number != self._known:
-            self._known = number
-            self._learn(report)
-        return mine
+            return True, None
+        return mine, None if value is None else self._learn(value, age)
 
-    def _ask_whose_turn(
-        self, line: Line, figures: Mapping[str, Any]
-    ) -> tuple[bool, int | None, dict[str, Any] | None]:
+    def _ask_whose_turn(self, line: Line, figures: Mapping[str, Any]) -> tuple[bool, float, dict[str, Any] | None]:
         with line.use() as connection:
             name, host = self._inspector.name, self._inspector.host
             return reports.claim(connection, name, host, figures, 0.9 * self._limits.every)
 
-    def _learn(self, value: Mapping[str, Any]) -> None:
-        """Another process's look."""
+    def _learn(self, value: Mapping[str, Any], age: float) -> Report | None:
+        """Another process's look, where it is news; it is as old as it is."""
+        if value.get("checked_at") == self._read:
+            return None
+        self._read = value.get("checked_at")
         try:
-            self._latest = read_report(value)
+            report = read_report(value)
         except (KeyError, ValueError, TypeError, AttributeError) as failure:  # code of another version wrote it
             self._log.warning("the newest health report cannot be read", error=repr(failure)[:200])
-            return
-        self._learned = time.monotonic()
+            return None
+        self._kept = max(report.checked_at, self._kept or report.checked_at)
+        with self._looking:
+            learned = time.monotonic() - max(0.0, age)
+            if learned <= self._learned:
+                return None
+            self._latest, self._learned = report, learned
+        return report
 
     def _write(self, act: Callable[[Line], list[Told]], report: Report) -> None:
         """Write; what cannot be written is kept for later, and is itself an error."""
@@ -157,6 +164,7 @@ class Monitor:
                 self._unwritable(report, failure)
             return
         self._unwritten.clear()
+        self._kept = max(report.checked_at, self._kept or report.checked_at)
         for one in told:
             if one.event is not Event.OPENED or one.alert.opened_at == report.checked_at:
                 self._log.warning(
@@ -170,11 +178,10 @@ class Monitor:
         if not any(f.rule in UNWRITTEN for f in report.findings):
             said = f"nothing can be written to the database: {plainly(failure)}"
             began = self._unwritten.get(("database_unwritable", ""))
-            new = dataclasses.replace(
-                error("database_unwritable", said), since=began.since if began else report.checked_at
-            )
+            since = began.finding.since if began else report.checked_at
+            new = dataclasses.replace(error("database_unwritable", said), since=since)
             report = self._latest = _with(report, "database", new)
-        self._unwritten |= {finding.key: finding for finding in report.findings}
+        self._unwritten |= {finding.key: Missed(finding, report.checked_at) for finding in report.findings}
 
     def _renew(self) -> None:
         """Whoever hangs on the connection keeps it to itself; a new one is made when needed."""

@@ -8,6 +8,7 @@ that this one stays small and nothing that hangs in a channel hangs here.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -24,6 +25,8 @@ LATE = 90.0
 """seconds that a message may be due; without a worker it is delivered at once"""
 AGAIN = 60.0
 """seconds between two processes of one kind"""
+CALM = 600.0
+"""seconds after which an absence is another one"""
 UNWRITTEN = ("database_away", "database_unwritable")
 """what keeps everything from being written, this process's own messages too"""
 DELIVER = ["-m", "tipoff", "jobs", "run", "outbox_delivery", "--inline"]
@@ -33,18 +36,22 @@ DIRECT = ["-m", "tipoff.delivery.direct"]
 class Rescue:
     """At most one process of each kind at a time, in this environment."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
+    def __init__(self, environment: Mapping[str, str], *, channels: bool = True) -> None:
+        self._environment, self._channels = environment, channels
         self._processes: dict[str, subprocess.Popen[str]] = {}
         self._begun: dict[str, float] = {}
-        self._told: tuple[str, float] | None = None
+        self._told: float | None = None
+        self._held: dt.datetime | None = None
         self._log = structlog.get_logger("tipoff.health")
 
     def see(self, report: Report, limits: HealthSettings) -> None:
         """After each look, this process's or another's: do what nobody else can."""
+        for process in self._processes.values():
+            process.poll()  # one that has ended is no more
         held = next((f for f in report.findings if f.rule in UNWRITTEN), None)
         if held is not None:
-            self._tell_alone(held, report, limits)
+            if self._channels:
+                self._tell_alone(held, report, limits)
             return
         age = report.metrics.get("message_age_seconds") or 0.0
         nobody = any(f.rule == "no_workers" for f in report.findings)
@@ -56,22 +63,31 @@ class Rescue:
         for process in self._processes.values():
             if process.poll() is None:
                 process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            try:
                 process.wait(2.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def _tell_alone(self, held: Finding, report: Report, limits: HealthSettings) -> None:
-        """Tell that it is so once it has lasted; again after a failure, and as often as a reminder is due."""
+        """Tell that it is so once it has lasted; again after a failure, and as often as a reminder is due.
+
+        What comes back before it was away for a while is the same: it is not told anew.
+        """
         since = held.since or report.checked_at
+        calm = dt.timedelta(seconds=max(CALM, limits.resolve_after))
+        if self._held is not None and since - self._held > calm:
+            self._told = None
+        self._held = report.checked_at
         if (report.checked_at - since).total_seconds() < limits.open_after:
             return
         process = self._processes.get("direct")
         failed = process is not None and process.poll() not in (None, 0)
         now = time.monotonic()
-        known = self._told is not None and self._told[0] == held.rule and not failed
-        if known and self._told is not None and now - self._told[1] < 3600 * limits.remind_hours:
+        if self._told is not None and not failed and now - self._told < 3600 * limits.remind_hours:
             return
         if self._free("direct", AGAIN):
-            self._told = (held.rule, now)
+            self._told = now
             said = json.dumps(_notice(held, report).as_json())
             self._run("direct", DIRECT, "nothing can be written: channels are told directly", said)
 

@@ -34,4 +34,4 @@ def rescue_of(settings: Settings) -> Rescue:
         given["DATABASE_URL"] = settings.database_url.get_secret_value()
     if settings.alert_urls is not None:
         given["TIPOFF_ALERT_URLS"] = settings.alert_urls.get_secret_value()
-    return Rescue({**os.environ, **given})
+    return Rescue({**os.environ, **given}, channels=settings.alert_urls is not None)

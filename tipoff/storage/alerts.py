@@ -11,7 +11,7 @@ from tipoff.storage.pool import Connection
 
 COLUMNS = (
     "id, rule, subject, severity, state, message, remedy, since, opened_at, seen_at, clear_since, lower_since, "
-    "told_at, told, acknowledged_at, acknowledged_by, resolved_at"
+    "told_at, told, told_severity, acknowledged_at, acknowledged_by, resolved_at"
 )
 
 
@@ -33,6 +33,7 @@ class Alert:
     lower_since: dt.datetime | None
     told_at: dt.datetime | None
     told: int
+    told_severity: str | None
     acknowledged_at: dt.datetime | None
     acknowledged_by: str | None
     resolved_at: dt.datetime | None
@@ -81,7 +82,7 @@ def write(connection: Connection, changed: Sequence[Alert]) -> None:
         return
     names = (
         "id", "severity", "message", "remedy", "state", "opened_at", "seen_at", "clear_since", "lower_since",
-        "told_at", "told", "resolved_at", "acknowledged_at",
+        "told_at", "told", "told_severity", "resolved_at", "acknowledged_at",
     )  # fmt: skip
     connection.execute(
         """
@@ -90,12 +91,12 @@ def write(connection: Connection, changed: Sequence[Alert]) -> None:
             else n.state end,
           opened_at = n.opened_at, seen_at = n.seen_at, clear_since = n.clear_since,
           lower_since = n.lower_since, told_at = n.told_at,
-          told = n.told, resolved_at = n.resolved_at
+          told = n.told, told_severity = n.told_severity, resolved_at = n.resolved_at
         from unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],
-          %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::int[], %s::timestamptz[],
-          %s::timestamptz[])
+          %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::int[], %s::text[],
+          %s::timestamptz[], %s::timestamptz[])
           as n (id, severity, message, remedy, state, opened_at, seen_at, clear_since, lower_since, told_at, told,
-            resolved_at, acknowledged_at)
+            told_severity, resolved_at, acknowledged_at)
         where a.id = n.id and a.state <> 'resolved'
         """,
         [[getattr(alert, name) for alert in changed] for name in names],

@@ -26,20 +26,17 @@ class DatabaseFacts:
     connections: int
     most_connections: int
     read_only: bool
-    processes: list[dict[str, Any]]
 
 
-def database(connection: Connection, slow_seconds: float, alive_seconds: float) -> DatabaseFacts:
-    """Clock, size, schema, statements that run for long, connections; what each live process said of its machine."""
+def database(connection: Connection, slow_seconds: float) -> DatabaseFacts:
+    """Clock, size, schema, statements that run for long, connections; of tables that every schema has."""
     [row] = connection.execute(
         """
         select clock_timestamp(), pg_database_size(current_database()),
           coalesce((select max(version) from supabase_migrations.schema_migrations), ''),
           a.slow, a.longest, a.connections,
           current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
-          current_setting('transaction_read_only')::bool,
-          coalesce((select jsonb_agg(figures || jsonb_build_object('name', name, 'host', host) order by seen_at)
-            from health_processes where seen_at > now() - make_interval(secs => %(alive)s)), '[]')
+          current_setting('transaction_read_only')::bool
         from (
           select count(*) filter (where seconds > %(slow)s)::int as slow,
             coalesce(max(seconds), 0)::float8 as longest, count(*)::int as connections
@@ -50,7 +47,7 @@ def database(connection: Connection, slow_seconds: float, alive_seconds: float) 
           ) as s
         ) as a
         """,
-        {"slow": slow_seconds, "alive": alive_seconds},
+        {"slow": slow_seconds},
     ).fetchall()
     return DatabaseFacts(*row)
 
@@ -74,16 +71,18 @@ class QueueFacts:
     switched_off: dict[str, str]
     message_age: float
     channels_down: dict[str, str]
+    processes: list[dict[str, Any]]
 
 
 def queue(
     connection: Connection, stuck_seconds: float, late_seconds: float, alive_seconds: float,
-    since: dt.datetime | None = None,
+    since: dt.datetime | None = None, present_seconds: float = 60.0,
 ) -> QueueFacts:  # fmt: skip
     """Stuck: its lease ran out `stuck_seconds` ago and nobody took it over.
 
     `failed_last` are the types of which a job failed after `since`, or after which none completed, each with its
-    error; `message_age`: for how long the oldest message that is due has waited; `channels_down`: those that fail.
+    error; `message_age`: for how long the oldest message that is due has waited; `channels_down`: those that fail;
+    `processes`: what each live process said of its machine.
     """
     [row] = connection.execute(
         """
@@ -96,11 +95,13 @@ def queue(
             and lease_until < now() - make_interval(secs => %(stuck)s) order by id limit 20),
           h.failed, h.ended,
           coalesce((select jsonb_object_agg(type, error) from (
-            select distinct on (f.type) f.type, left(coalesce(f.error ->> 'message', ''), 200) as error
-            from job_queue f where f.status = 'failed' and f.finished_at > now() - interval '30 days'
-              and (f.finished_at > %(since)s::timestamptz or not exists (select from job_queue c
-                where c.type = f.type and c.status = 'completed' and c.finished_at > f.finished_at))
-            order by f.type, f.finished_at desc
+            select t.type, left(coalesce(f.error ->> 'message', ''), 200) as error
+            from (select distinct type from job_queue where status = 'failed') as t
+            cross join lateral (select error, finished_at from job_queue where type = t.type and status = 'failed'
+              order by finished_at desc limit 1) as f
+            left join lateral (select finished_at from job_queue where type = t.type and status = 'completed'
+              order by finished_at desc limit 1) as c on true
+            where f.finished_at > %(since)s::timestamptz or c.finished_at is null or c.finished_at < f.finished_at
           ) as l), '{}'),
           w.alive, w.last_seen,
           array(select name from job_schedules where enabled
@@ -111,12 +112,16 @@ def queue(
             where fired_at > now() - interval '1 hour'),
           coalesce((select jsonb_object_agg(name, left(last_outcome, 200)) from job_schedules
             where not enabled and last_outcome like 'switched off:%%'), '{}'),
-          coalesce((select extract(epoch from now() - min(next_at))::float8 from outbox
-            where delivered_at is null and given_up_at is null and next_at <= now()), 0),
+          coalesce((select extract(epoch from now() - min(o.next_at))::float8 from outbox o
+            where o.delivered_at is null and o.given_up_at is null and o.next_at <= now() and not exists (
+              select from outbox e where e.channel = o.channel and e.id < o.id and e.holds and e.delivered_at is null
+                and e.given_up_at is null and (e.attempts > 0 or e.next_at <= now()))), 0),
           coalesce((select jsonb_object_agg(channel, left(error, 200)) from (
             select distinct on (channel) channel, error from outbox
             where delivered_at is null and given_up_at is null and attempts >= 3 order by channel, attempts desc
-          ) as d), '{}')
+          ) as d), '{}'),
+          coalesce((select jsonb_agg(figures || jsonb_build_object('name', name, 'host', host) order by seen_at)
+            from health_processes where seen_at > now() - make_interval(secs => %(present)s)), '[]')
         from (
           select count(*) filter (where status = 'failed')::int as failed, count(*)::int as ended
           from job_queue where finished_at > now() - interval '1 hour' and status <> 'cancelled'
@@ -126,7 +131,13 @@ def queue(
           from job_workers
         ) as w
         """,
-        {"stuck": stuck_seconds, "late": late_seconds, "alive": alive_seconds, "since": since},
+        {
+            "stuck": stuck_seconds,
+            "late": late_seconds,
+            "alive": alive_seconds,
+            "since": since,
+            "present": present_seconds,
+        },
     ).fetchall()
     return QueueFacts(*row)
 

@@ -26,8 +26,8 @@ def find(connection: Connection, name: str, value: Mapping[str, Any], now: dt.da
 
 def claim(
     connection: Connection, checker: str, host: str, figures: Mapping[str, Any], every: float
-) -> tuple[bool, int | None, dict[str, Any] | None]:
-    """(whether the periodic check is this process's now, id of the newest report, the report).
+) -> tuple[bool, float, dict[str, Any] | None]:
+    """(whether the periodic check is this process's now, age of the newest report in seconds, the report).
 
     Of many processes one gets it in each `every` seconds; each says at every turn how its machine is.
     """
@@ -44,13 +44,15 @@ def claim(
             where abs(extract(epoch from now() - f.as_of)) >= %(every)s
           returning 1
         )
-        select exists (select from mine), h.id, h.report
+        select exists (select from mine), coalesce(extract(epoch from now() - h.checked_at), 0)::float8, h.report
         from (select) as one
-        left join (select id, report from system_health order by checked_at desc, id desc limit 1) as h on true
+        left join (
+          select checked_at, report from system_health order by checked_at desc, id desc limit 1
+        ) as h on true
         """,
         {"checker": checker, "host": host, "figures": Jsonb(dict(figures)), "every": every},
     ).fetchall()
-    return bool(row[0]), row[1], row[2]
+    return bool(row[0]), float(row[1]), row[2]
 
 
 def newest(connection: Connection) -> dict[str, Any] | None:

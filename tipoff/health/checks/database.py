@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from tipoff.health.report import Checked, Finding
 from tipoff.health.rules import beyond, error, warning
 from tipoff.health.settings import HealthSettings
@@ -13,10 +16,13 @@ def away(why: str) -> Checked:
     return Checked("", (error("database_away", f"the database does not answer: {why}"),), looked=True)
 
 
-def database(facts: DatabaseFacts, seconds: float, skew: float, expected: str, limits: HealthSettings) -> Checked:
-    """`seconds` of a round trip, `skew` of this machine's clock."""
+def database(
+    facts: DatabaseFacts, processes: Sequence[Mapping[str, Any]], seconds: float, skew: float, expected: str,
+    limits: HealthSettings,
+) -> Checked:  # fmt: skip
+    """`seconds` of a round trip, `skew` of this machine's clock; requests wait in `processes`."""
     mb = facts.bytes / 2**20
-    waiting = {str(p["name"]): int(p.get("pool_waiting") or 0) for p in facts.processes}
+    waiting = {str(p["name"]): int(p.get("pool_waiting") or 0) for p in processes}
     used = 100 * facts.connections / max(1, facts.most_connections)
     found: list[Finding] = [
         *beyond("database_slow", seconds, limits.pair("round_trip"), f"a round trip takes {seconds * 1000:.0f} ms"),
