@@ -19,6 +19,7 @@ import pytest
 
 from tests.health import SECOND, Watched, watching
 from tests.jobs import eventually
+from tests.proxy import Proxy
 from tests.supabase_storage import SECRET
 from tipoff.health.machine import Gauge
 from tipoff.storage.embedded import PrivatePostgres
@@ -253,7 +254,7 @@ def test_a_container_within_its_limits(tmp_path: Path) -> None:
     assert gauge.look().memory_percent < 100
 
 
-def test_a_store_that_hangs(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
+def test_a_store_that_is_slow_and_hangs(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
     """A store of models that takes connections and never answers: the report must not wait, nor threads pile up."""
     script = tmp_path / "store.py"
     script.write_text(
@@ -267,9 +268,16 @@ def test_a_store_that_hangs(pool: Pool, application_dsn: str, tmp_path: Path) ->
     ) as process:  # fmt: skip
         try:
             assert process.stdout is not None
-            url = f"http://127.0.0.1:{process.stdout.readline().strip()}"
-            with _on_supabase(pool, application_dsn, tmp_path, url) as seen:
+            proxy = Proxy(int(process.stdout.readline()))
+            with contextlib.closing(proxy), _on_supabase(pool, application_dsn, tmp_path, proxy.port) as seen:
                 seen.until("artifact_store", "healthy")
+                for delay, status in ((0.15, "warning"), (0.4, "error")):  # two questions each
+                    proxy.delay = delay
+                    seen.until("artifact_store", status, "store_slow")
+                    seen.only("store_slow", "open")
+                proxy.delay = 0.0
+                seen.until("artifact_store", "healthy")
+                assert seen.only("store_slow", "resolved").severity == "error"
                 process.send_signal(signal.SIGSTOP)
                 seen.until("artifact_store", "error", "check_hung", 20)
                 seen.only("check_hung", "open")
@@ -284,9 +292,9 @@ def test_a_store_that_hangs(pool: Pool, application_dsn: str, tmp_path: Path) ->
 
 
 @contextlib.contextmanager
-def _on_supabase(pool: Pool, dsn: str, home: Path, url: str) -> Iterator[Watched]:
+def _on_supabase(pool: Pool, dsn: str, home: Path, port: int) -> Iterator[Watched]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SUPABASE_URL", url)
+        patch.setenv("SUPABASE_URL", f"http://127.0.0.1:{port}")
         patch.setenv("SUPABASE_SERVICE_ROLE_KEY", SECRET)
-        with watching(pool, dsn, home) as seen:
+        with watching(pool, dsn, home, store_seconds_warning=0.25, store_seconds_error=0.7) as seen:
             yield seen

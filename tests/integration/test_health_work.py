@@ -559,3 +559,30 @@ def test_no_secret_and_no_address_is_shown(tmp_path: Path) -> None:
         assert said in text
         for hidden in ("Secret", "127.0.0.1", str(tmp_path)):
             assert hidden not in text
+
+
+def test_old_reports_and_alerts_go(pool: Pool, owner: Owner, application_dsn: str, tmp_path: Path) -> None:
+    """A history that grows until it is what fills the disk; or one that is cut within its seven days."""
+    owner.execute(
+        "insert into system_health (checked_at, overall_status, duration_ms, checker, report) select "
+        "now() - make_interval(days => n), 'healthy', 1, 'test', '{}' from generate_series(0, 20) as n"
+    )
+    owner.execute(
+        "insert into alerts (rule, severity, state, message, remedy, since, opened_at, seen_at, resolved_at) select "
+        "'disk_low', 'error', 'resolved', '', '', now(), now(), now(), now() - make_interval(days => n) "
+        "from generate_series(0, 60, 10) as n"
+    )
+    owner.execute(
+        "insert into health_processes (name, host, figures, seen_at) "
+        "values ('w', 'h', '{}', now() - interval '2 days')"
+    )
+    with workers(application_dsn, tmp_path, 1, "--no-schedules", TIPOFF_HEALTH_EVERY="3600"):
+        done = ended(pool, enqueue(pool, "cleanup"))
+    assert done.status == "completed", done.error
+    with pool.connection() as connection:
+        [(reports_left, alerts_left, processes)] = connection.execute(
+            "select (select count(*) from system_health where checker = 'test'), "
+            "(select count(*) from alerts where rule = 'disk_low'), "
+            "(select count(*) from health_processes where name = 'w')"
+        ).fetchall()
+    assert (reports_left, alerts_left, processes) == (8, 3, 0)

@@ -167,7 +167,10 @@ CASES: list[tuple[str, str, Checked]] = [
     ("ledger_unverified", "warning", on_ledger(dataclasses.replace(MODEL, verified_at=NOW - 4 * HOUR))),
     ("ledger_unverified", "warning", on_ledger(dataclasses.replace(MODEL, verified_at=None))),
     ("ledger_unverified", "", on_ledger(dataclasses.replace(MODEL, verified_at=None), opened_at=NOW - HOUR)),
-    ("store_away", "error", artifact_store(StoreFacts(away="full"))),
+    ("store_away", "error", artifact_store(StoreFacts(away="full"), LIMITS)),
+    ("store_slow", "", artifact_store(StoreFacts(1.4), LIMITS)),
+    ("store_slow", "warning", artifact_store(StoreFacts(1.6), LIMITS)),
+    ("store_slow", "error", artifact_store(StoreFacts(4.1), LIMITS)),
 ]  # fmt: skip
 ELSEWHERE = {"check_failed"}
 """what `test_health_work.py` shows, since it needs something that breaks"""
@@ -188,7 +191,7 @@ def test_all_is_well_where_all_is_well() -> None:
         assert check.status == "healthy"
         assert check.looked
         assert check.good
-    assert artifact_store(StoreFacts(0.01)).status == "healthy"
+    assert artifact_store(StoreFacts(0.01), LIMITS).status == "healthy"
 
 
 def test_every_rule_is_shown() -> None:

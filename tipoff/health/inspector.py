@@ -134,7 +134,7 @@ class Inspector:
     def _judged(self, facts: Facts | str, mine: Mapping[str, Any]) -> dict[str, Checked]:
         limits, found, now = self._limits, self._of_the_store(), self._now(facts)
         judge: dict[str, Callable[[], Checked]] = {
-            "artifact_store": lambda: _hung_store(found) or store.artifact_store(found),
+            "artifact_store": lambda: _hung_store(found) or store.artifact_store(found, limits),
         }  # fmt: skip
         if isinstance(facts, str):
             judge |= {"database": lambda: away(facts), "resources": lambda: resources([mine], limits)}

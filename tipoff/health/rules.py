@@ -172,6 +172,10 @@ RULES: dict[str, Rule] = {
         "artifact_store", "the store of models cannot be written or read",
         "On a disk: free space, permissions below TIPOFF_HOME; on Supabase: SUPABASE_URL, the key, the bucket.",
     ),
+    "store_slow": Rule(
+        "artifact_store", "the store of models takes long",
+        "Look at the network between here and the store, and at its disk; trainings wait for it.",
+    ),
     "check_hung": Rule(
         "resources", "a check did not end in time and was cut off",
         "Whatever it looks at hangs: a disk that was taken away, a network that swallows.", about_a_check=True,

@@ -14,8 +14,8 @@ from tipoff.errors import InputError
 QUIET = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)(?: ([A-Za-z_+\-0-9/]+))?")
 PAIRS = (
     "round_trip", "connections_percent", "pool_waiting", "database_mb", "clock_skew", "cpu_percent", "memory_percent",
-    "disk_percent", "failed_hour", "queue_minutes", "schedule_minutes", "model_days", "fetch_minutes",
-    "result_minutes", "quarantine_percent", "unread_minutes",
+    "disk_percent", "failed_hour", "queue_minutes", "schedule_minutes", "store_seconds", "model_days",
+    "fetch_minutes",     "result_minutes", "quarantine_percent", "unread_minutes",
 )  # fmt: skip
 """what has a warning and an error, of which more is worse"""
 
@@ -68,6 +68,10 @@ class HealthSettings(BaseSettings):
     champion_seconds: float = Field(
         default=300.0, ge=0, description="Seconds for which sound files are not read again."
     )
+    store_seconds_warning: float = Field(
+        default=1.5, gt=0, description="Seconds to write a small file and read it back."
+    )
+    store_seconds_error: float = Field(default=4.0, gt=0, description="The same, an error.")
     model_days_warning: float = Field(default=14.0, gt=0, description="Age of the champion.")
     model_days_error: float = Field(default=60.0, gt=0, description="The same, an error.")
 

@@ -10,7 +10,8 @@ from contextlib import AbstractContextManager
 
 from tipoff.errors import ArtifactError, TipoffError, TransientArtifactError
 from tipoff.health.report import Checked
-from tipoff.health.rules import error
+from tipoff.health.rules import beyond, error
+from tipoff.health.settings import HealthSettings
 from tipoff.storage.artifacts import ArtifactStore
 
 CANARY = b'{"canary":"written and read back by the health check"}'
@@ -65,12 +66,10 @@ class StoreLook:
         return None
 
 
-def artifact_store(facts: StoreFacts) -> Checked:
-    """Whether it can be written and read."""
+def artifact_store(facts: StoreFacts, limits: HealthSettings) -> Checked:
+    """Whether it can be written and read, and how long that takes."""
     if facts.away is not None:
         return Checked("", (error("store_away", f"the store of models does not work: {facts.away}"),))
-    return Checked(
-        f"written and read back in {facts.seconds * 1000:.0f} ms",
-        (),
-        {"artifact_store_ms": round(facts.seconds * 1000, 1)},
-    )
+    said = f"written and read back in {facts.seconds * 1000:.0f} ms"
+    found = beyond("store_slow", facts.seconds, limits.pair("store_seconds"), f"the store of models is slow: {said}")
+    return Checked(said, tuple(found), {"artifact_store_ms": round(facts.seconds * 1000, 1)})
