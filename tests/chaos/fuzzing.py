@@ -199,6 +199,15 @@ insert into webhooks (id, name, url, secret)
   select id, 'kept ' || id, 'https://hooks.example.com/', 'a secret of the fuzz'
   from unnest(%s::uuid[]) as t (id) on conflict do nothing
 """
+ALERTS = """
+insert into alerts (rule, subject, severity, state, message, remedy, since, opened_at, seen_at)
+  select 'fuzzed', gen_random_uuid()::text, 'error', 'open', 'it is so', 'See.', now(), now(), now() from generate_series(1, 5) as n
+  returning id
+"""
+AGAIN = """
+update alerts set state = case when id %% 5 = 0 then 'resolved' else 'open' end, acknowledged_at = null,
+  acknowledged_by = null, resolved_at = case when id %% 5 = 0 then now() end where id = any(%s)
+"""
 DELIVERIES = """
 with message as (insert into outbox (kind, channel, payload) values ('webhook', 'webhook:x', '{}') returning id)
 insert into deliveries (message_id, channel, attempt, at, ok, duration_ms)
@@ -216,6 +225,7 @@ class Keeper:
         self.jobs = {status: [str(uuid.uuid4()) for _ in range(5)] for status in statuses}
         self._fill()
         self._connection.execute(DELIVERIES)
+        self.alerts = [int(row[0]) for row in self._connection.execute(ALERTS).fetchall()]
 
     def before(self, case: Case, chance: random.Random) -> None:
         """Mostly no live job of its type, no Idempotency-Key that was used; always the jobs as they were."""
@@ -226,6 +236,8 @@ class Keeper:
             self._connection.execute("delete from idempotency_keys")
         if "job" in name:
             self._fill()
+        if name == "acknowledge_alert":
+            self._connection.execute(AGAIN, (self.alerts,))
         if name == "remove_webhook":
             self._connection.execute(HOOKS, (self.hooks,))
 

@@ -22,7 +22,7 @@ from tipoff.storage.pool import Pool
 
 __all__ = ["kept_pool", "league", "shared_dsn", "web"]
 LISTS = ("matches", "players", "player-stats", "jobs", "keys", "ledger", "ml/models", "ml/predictions",
-         "upcoming-matches", "webhooks/deliveries")  # fmt: skip
+         "upcoming-matches", "webhooks/deliveries", "alerts")  # fmt: skip
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def known(league: tuple[object, dict[str, Any]], web: WebProcess, kept_pool: Poo
         "job_type": ["outbox_delivery", "model_training"], "job_id": [one for ids in jobs.values() for one in ids],
         "job_id of /api/jobs/{job_id}/cancel": [*jobs["pending"], *jobs["running"], *jobs["failed"][:2]],
         "job_id of /api/jobs/{job_id}/retry": [*jobs["failed"], *jobs["cancelled"], *jobs["pending"][:2]],
-        "webhook_id": keeper.hooks,
+        "webhook_id": keeper.hooks, "alert_id": keeper.alerts,
         "key_id": [make_key(kept_pool, Scope.READ)[1] for _ in range(5)],
     }  # fmt: skip
     for path in LISTS:
