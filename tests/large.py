@@ -65,7 +65,7 @@ insert into outbox (kind, payload, created_at, delivered_at)
   select 'alert', '{}', now() - interval '3 days', now() - make_interval(mins => 1500 + n)
   from generate_series(1, 20000) as n;
 insert into system_health (checked_at, overall_status, duration_ms, checker, statuses, metrics, report)
-  select now() - make_interval(secs => 30 * n), 'healthy', 9, 'w',
+  select now() - make_interval(secs => 300 + 30 * n), 'healthy', 9, 'w',
     '{"database": "healthy"}', '{"cpu_percent": 7}', '{"checks": {"past": {"status": "healthy"}}}'
   from generate_series(1, 20000) as n;
 insert into idempotency_keys (principal, key, request_sha256, status, body, expires_at)
