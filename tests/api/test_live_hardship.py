@@ -373,21 +373,6 @@ def test_a_client_that_does_not_read_is_dropped(web: WebProcess, pool: Pool) -> 
     assert dropped["request_id"] == "slow-one-1"
 
 
-def test_sigterm_with_200_streams(shared_dsn: str, folder: Path) -> None:
-    """A deploy that waits for ever for an open stream, and is killed."""
-    web = WebProcess(shared_dsn, folder)
-    with contextlib.ExitStack() as open_ones:
-        streams = [open_ones.enter_context(websocket(web, "jobs"))[0] for _ in range(100)]
-        streams += [open_ones.enter_context(events(web, "jobs")) for _ in range(100)]
-        for stream in streams:
-            assert stream.next()["type"] == "snapshot"
-        begun = time.monotonic()
-        assert web.stop() == 0
-        assert time.monotonic() - begun < 3.0
-        for stream in streams:
-            assert stream.until(lambda m: m["type"] == "stopping")["detail"]
-
-
 def test_sigterm_with_a_stream_that_nobody_reads(shared_dsn: str, pool: Pool, folder: Path) -> None:
     """A client that has gone to sleep keeps the process alive."""
     web = WebProcess(shared_dsn, folder)

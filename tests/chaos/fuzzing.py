@@ -201,7 +201,8 @@ insert into webhooks (id, name, url, secret)
 """
 ALERTS = """
 insert into alerts (rule, subject, severity, state, message, remedy, since, opened_at, seen_at)
-  select 'fuzzed', gen_random_uuid()::text, 'error', 'open', 'it is so', 'See.', now(), now(), now() from generate_series(1, 5) as n
+  select 'fuzzed', gen_random_uuid()::text, 'error', 'open', 'it is so', 'See.', now(), now(), now()
+  from generate_series(1, 5) as n
   returning id
 """
 AGAIN = """

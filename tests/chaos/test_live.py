@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 import uuid
@@ -13,6 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.chaos.evidence import keep, quantile, size
 from tests.jobs import JOBS
+from tests.streams import events, websocket
 from tests.web import WebProcess
 from tipoff.storage.pool import Pool
 
@@ -102,3 +104,18 @@ def test_a_thousand_streams_see_each_change_within_a_second(application_dsn: str
         },
     )  # fmt: skip
     assert within >= 0.99, (within, quantile(late, 0.99))
+
+
+def test_sigterm_with_200_streams(application_dsn: str, tmp_path: Path) -> None:
+    """A deploy that waits for ever for an open stream, and is killed."""
+    web = WebProcess(application_dsn, tmp_path)
+    with contextlib.ExitStack() as open_ones:
+        streams = [open_ones.enter_context(websocket(web, "jobs"))[0] for _ in range(100)]
+        streams += [open_ones.enter_context(events(web, "jobs")) for _ in range(100)]
+        for stream in streams:
+            assert stream.next()["type"] == "snapshot"
+        begun = time.monotonic()
+        assert web.stop() == 0
+        assert time.monotonic() - begun < 3.0
+        for stream in streams:
+            assert stream.until(lambda m: m["type"] == "stopping")["detail"]

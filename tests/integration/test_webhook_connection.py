@@ -74,7 +74,7 @@ def test_a_name_is_resolved_once_and_its_addresses_are_pinned() -> None:
         return resolver("127.0.0.2" if len(asked) == 1 else "127.0.0.1")(host, port)
 
     def ok(client: socket.socket) -> None:
-        client.recv(65536)
+        request(client)
         client.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
 
     with Receiver() as trap, raw(ok, "127.0.0.2", trap.port):
@@ -127,7 +127,7 @@ def test_a_receiver_that_drips_is_cut_off() -> None:
     """A receiver that sends a byte now and then, and holds up the job for ever."""
 
     def drip(client: socket.socket) -> None:
-        client.recv(65536)
+        request(client)
         client.sendall(b"HTTP/1.1 200 OK\r\nX: ")
         for _ in range(400):
             client.sendall(b"x")
@@ -144,7 +144,7 @@ def test_a_body_without_end_is_not_read() -> None:
     """A receiver that answers with all the memory there is."""
 
     def flood(client: socket.socket) -> None:
-        client.recv(65536)
+        request(client)
         client.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         while True:
             client.sendall(b"10000\r\n" + b"x" * 65536 + b"\r\n")
@@ -162,7 +162,7 @@ def test_what_is_no_http_is_a_failure_that_says_nothing_secret(said: bytes) -> N
     """Any other server behind the port; an error that repeats the address."""
 
     def talk(client: socket.socket) -> None:
-        client.recv(65536)
+        request(client)
         client.sendall(said)
 
     with raw(talk) as port:
@@ -170,6 +170,21 @@ def test_what_is_no_http_is_a_failure_that_says_nothing_secret(said: bytes) -> N
         assert tried.error
         assert "token" not in tried.error
         assert SECRET not in tried.error
+
+
+def request(client: socket.socket) -> bytes:
+    """A whole request: whoever closes with some of it unread resets the connection, and the answer is lost."""
+    said = b""
+    while b"\r\n\r\n" not in said:
+        said += client.recv(65536)
+    head, _, body = said.partition(b"\r\n\r\n")
+    [length] = [
+        int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")
+    ]
+    while len(body) < length:
+        more = client.recv(65536)
+        said, body = said + more, body + more
+    return said
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +211,7 @@ def test_tls_is_verified_for_the_name_although_the_address_is_pinned(
 
     def talk(client: socket.socket) -> None:
         with server.wrap_socket(client, server_side=True) as tls:
-            seen.append(tls.recv(65536).decode())
+            seen.append(request(tls).decode())
             tls.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
     ours = ssl.create_default_context(cafile=str(certificate / "cert.pem"))
