@@ -7,6 +7,7 @@ import datetime as dt
 import hashlib
 import io
 import json
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -391,6 +392,13 @@ def test_reading_writes_nothing(web: WebProcess, league: tuple[Live, dict[str, A
         query = "select count(*), md5(string_agg(concat(ctid, xmin), ',' order by ctid)) from {}"
         return {name: rows(kept_pool, query.format(name)) for name in names}
 
+    def settled() -> bool:
+        """Whether what earlier requests and the process's first look leave to be written has been."""
+        found = written()
+        time.sleep(1.2)
+        return written() == found
+
+    eventually(settled, "what came before to be written")
     before = written()
     paths = ("matches", "upcoming-matches?limit=3", "ml/predictions?limit=7", "ledger?limit=9", "ml/models?limit=4",
              "system/status", "jobs?limit=9", "matches/SOON")  # fmt: skip
