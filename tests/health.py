@@ -112,10 +112,4 @@ def fetched(pool: Pool, ago: dt.timedelta = dt.timedelta()) -> None:
         payloads.mark_ingested(connection, [number], at)
 
 
-def worst(check: Checked) -> str:
-    """The rule of its worst finding."""
-    assert check.worst is not None, check
-    return check.worst.rule
-
-
-__all__ = ["QUICK", "SECOND", "Status", "Watched", "champion", "fetched", "settings", "watching", "worst"]
+__all__ = ["QUICK", "SECOND", "Status", "Watched", "champion", "fetched", "settings", "watching"]

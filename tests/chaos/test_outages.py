@@ -6,9 +6,7 @@ import contextlib
 import os
 import re
 import signal
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -18,27 +16,17 @@ import pytest
 from tests.chaos.evidence import keep, size
 from tests.jobs import JOBS, WorkerProcess, eventually, workers
 from tipoff.storage.embedded import PrivatePostgres
-from tipoff.storage.migrations import migrate
-from tipoff.storage.pool import open_pool
 
 
 @pytest.fixture
-def own() -> Iterator[PrivatePostgres]:
-    """A Postgres for this test alone, because it is killed."""
-    with tempfile.TemporaryDirectory(prefix="tipoff-") as home:
-        Path(home).chmod(0o755)
-        postgres = PrivatePostgres(Path(home))
-        with contextlib.closing(open_pool(postgres.start())) as pool:
-            migrate(pool)
-        with psycopg.connect(postgres.dsn, autocommit=True) as connection:
-            connection.execute(
-                "create table effects (n integer, pid integer, attempt integer, at timestamptz default now())"
-            )
-            connection.execute("grant select, insert on effects to tipoff_app")
-        try:
-            yield postgres
-        finally:
-            postgres.reset()
+def own(own: PrivatePostgres) -> PrivatePostgres:
+    """A Postgres for this test alone, because it is killed, with a table in which doubles would show."""
+    with psycopg.connect(own.dsn, autocommit=True) as connection:
+        connection.execute(
+            "create table effects (n integer, pid integer, attempt integer, at timestamptz default now())"
+        )
+        connection.execute("grant select, insert on effects to tipoff_app")
+    return own
 
 
 def _postmaster(postgres: PrivatePostgres) -> psutil.Process:

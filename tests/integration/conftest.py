@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import tempfile
 from collections.abc import Iterator
@@ -25,6 +26,20 @@ def server() -> Iterator[PrivatePostgres]:
         Path(home).chmod(0o755)
         postgres = PrivatePostgres(Path(home))
         postgres.start()
+        try:
+            yield postgres
+        finally:
+            postgres.reset()
+
+
+@pytest.fixture
+def own() -> Iterator[PrivatePostgres]:
+    """A Postgres for this test alone, with the schema, because it is stopped or worse."""
+    with tempfile.TemporaryDirectory(prefix="tipoff-") as home:
+        Path(home).chmod(0o755)
+        postgres = PrivatePostgres(Path(home))
+        with contextlib.closing(open_pool(postgres.start())) as pool:
+            migrate(pool)
         try:
             yield postgres
         finally:

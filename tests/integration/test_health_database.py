@@ -7,7 +7,6 @@ import datetime as dt
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -23,22 +22,7 @@ from tests.proxy import Proxy
 from tests.supabase_storage import SECRET
 from tipoff.health.machine import Gauge
 from tipoff.storage.embedded import PrivatePostgres
-from tipoff.storage.migrations import migrate
 from tipoff.storage.pool import Pool, open_pool
-
-
-@pytest.fixture
-def own() -> Iterator[PrivatePostgres]:
-    """A Postgres for this test alone, because it is stopped."""
-    with tempfile.TemporaryDirectory(prefix="tipoff-") as home:
-        Path(home).chmod(0o755)
-        postgres = PrivatePostgres(Path(home))
-        with contextlib.closing(open_pool(postgres.start())) as pool:
-            migrate(pool)
-        try:
-            yield postgres
-        finally:
-            postgres.reset()
 
 
 def now() -> dt.datetime:

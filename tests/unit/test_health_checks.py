@@ -173,7 +173,7 @@ CASES: list[tuple[str, str, Checked]] = [
     ("store_slow", "error", artifact_store(StoreFacts(4.1), LIMITS)),
 ]  # fmt: skip
 ELSEWHERE = {"check_failed"}
-"""what `test_health_work.py` shows, since it needs something that breaks"""
+"""what `test_health_monitor.py` shows, since it needs something that breaks"""
 
 
 @pytest.mark.parametrize(("rule", "severity", "check"), CASES, ids=[f"{r} {s}" for r, s, _ in CASES])
