@@ -178,13 +178,13 @@ def test_data_whose_distribution_shifts(pool: Pool, application_dsn: str, tmp_pa
     with watching(pool, application_dsn, tmp_path) as seen:
         sha256 = champion(pool, tmp_path, **promise(0.52))
         seen.until("models", "healthy")
-        for day in days[:3]:
-            play(pool, sha256, day, upsets=0.0)
+        for seed, day in enumerate(days[:3]):
+            play(pool, sha256, day, upsets=0.0, seed=seed)
         assert not any(d.drifted for d in keep_drift(pool, [2], now))
         eventually(lambda: seen.check("models").metrics["log_loss_matches"] == 450, "the watch to be known")
         assert seen.check("models").status == "healthy"
-        for day in days[3:]:
-            play(pool, sha256, day, upsets=0.5)
+        for seed, day in enumerate(days[3:], 3):
+            play(pool, sha256, day, upsets=0.5, seed=seed)
         keep_drift(pool, [2], now)
         check = seen.until("models", "error", "drift")
         assert check.metrics["log_loss"] > check.metrics["log_loss_promised"] + 0.1
