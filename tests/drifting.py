@@ -27,7 +27,7 @@ def promise(mean: float) -> dict[str, Any]:
     }
 
 
-def play(pool: Pool, model: str, day: dt.datetime, upsets: float, count: int = 150, seed: int = 5) -> None:
+def play(pool: Pool, model: str, day: dt.datetime, upsets: float, seed: int, count: int = 150) -> None:
     """Seal and grade a day of matches as that model; the share `upsets` goes the other way than was thought."""
     rng = random.Random(seed)
     starts = [day + i * 5 * MINUTE for i in range(count)]
