@@ -1,4 +1,4 @@
-"""The one place that wires the API."""
+"""The one place that wires the API and the dashboard."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ from tipoff.api.webhooks.routes import routes as webhooks
 from tipoff.health.settings import read_health_settings
 from tipoff.pipeline.monitoring import monitor_of, rescue_of
 from tipoff.settings import Settings
+from tipoff.web.site import Site
 
 DESCRIPTION = """Forecasts for NBA 2K eSports matches: calibrated, sealed before the start, graded in public.
 
@@ -51,9 +52,10 @@ EXPOSED = [
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The API as an ASGI application; the database is looked for once it starts."""
+    """API and dashboard as an ASGI application; the database is looked for once it starts."""
     logs.configure(settings.secrets(), settings.log)
     backend = Backend(settings)
+    site = Site(backend)
     hub = Hub(backend)
     watcher = Watcher(backend, hub)
     monitor = monitor_of(settings, read_health_settings(), backend.waiting, rescue_of(settings), backend.jobs.deliver)
@@ -87,7 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
         middleware=[
             *_cors(settings),
             Middleware(GZipMiddleware, minimum_size=512),
-            Middleware(Front, backend=backend),
+            Middleware(Front, backend=backend, shown=site.shown),
             Middleware(docs.Policy),
         ],
     )  # fmt: skip
@@ -99,6 +101,7 @@ def create_app(settings: Settings) -> FastAPI:
     ):  # fmt: skip
         app.router.routes.extend(routes.routes)  # include_router would match each request twice
     app.router.routes.append(Metrics(backend, hub).route)
+    site.install(app)
     generate = app.openapi
     app.openapi = lambda: _documented(app, generate)  # type: ignore[method-assign]
     return app

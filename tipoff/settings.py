@@ -142,6 +142,11 @@ class Settings(BaseSettings):
         validation_alias="TIPOFF_OPEN_READS",
         description="Whether everybody may read; false: reading needs a key too.",
     )
+    session_secret: SecretStr | None = Field(
+        default=None,
+        validation_alias="TIPOFF_SESSION_SECRET",
+        description="What signs the dashboard's cookies, alike for all web processes; absent: from other settings.",
+    )
     client_header: str | None = Field(
         default=None,
         validation_alias="TIPOFF_CLIENT_HEADER",

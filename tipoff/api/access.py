@@ -24,6 +24,9 @@ LATEST = 0.8
 """seconds for which it counts while one request asks again: how late a revocation is noticed"""
 MOST_REMEMBERED = 10_000
 
+MASTER_ID = "operator"
+"""in place of an id: OPERATOR_API_KEY; no hash reads like it, so no key that is sent can be it"""
+
 
 class Scope(enum.StrEnum):
     """What a key may do; each includes those before it."""
@@ -77,12 +80,12 @@ def refused(why: str) -> ProblemError:
 
 
 class Keys:
-    """Keys that were looked up just now, by their hash; safe to use from many threads."""
+    """Keys that were looked up just now, by their mark (hash, or id); safe to use from many threads."""
 
-    def __init__(self, look_up: Callable[[str], StoredKey | None], master: str | None) -> None:
+    def __init__(self, look_up: Callable[[str | uuid.UUID], StoredKey | None], master: str | None) -> None:
         self._look_up, self._master = look_up, hashed(master) if master else None
-        self._known: dict[str, tuple[float, Principal | None]] = {}
-        self._asked: dict[str, float] = {}
+        self._known: dict[str | uuid.UUID, tuple[float, Principal | None]] = {}
+        self._asked: dict[str | uuid.UUID, float] = {}
         self._used: dict[uuid.UUID, dt.datetime] = {}
         self._lock = threading.Lock()
 
@@ -91,30 +94,33 @@ class Keys:
         """Whether OPERATOR_API_KEY is set."""
         return self._master is not None
 
-    def remembered(self, key: str) -> tuple[bool, Principal | None]:
+    def remembered(self, mark: str | uuid.UUID) -> tuple[bool, Principal | None]:
         """Whether the key was looked up just now, and whose it is."""
-        digest = hashed(key)
-        if self._master is not None and hmac.compare_digest(digest, self._master):
-            return True, Principal("operator", "OPERATOR_API_KEY", Scope.ADMIN)
+        if self._is_master(mark):
+            return True, Principal(MASTER_ID, "OPERATOR_API_KEY", Scope.ADMIN)
         now = time.monotonic()
-        at, principal = self._known.get(digest, (-1e9, None))
-        if now - at > REMEMBERED and (now - at > LATEST or self._asked.get(digest, at) <= at):
-            self._asked[digest] = now
+        at, principal = self._known.get(mark, (-1e9, None))
+        if now - at > REMEMBERED and (now - at > LATEST or self._asked.get(mark, at) <= at):
+            self._asked[mark] = now
             return False, None
         self._note(principal)
         return True, principal
 
-    def look_up(self, key: str) -> Principal | None:
+    def _is_master(self, mark: str | uuid.UUID) -> bool:
+        if self._master is None or isinstance(mark, uuid.UUID):
+            return False
+        return mark == MASTER_ID or hmac.compare_digest(mark, self._master)
+
+    def look_up(self, mark: str | uuid.UUID) -> Principal | None:
         """Whose key it is by the database; None where it is unknown, revoked or has expired."""
-        digest = hashed(key)
         begun = time.monotonic()
-        stored = self._look_up(digest)
+        stored = None if mark == MASTER_ID else self._look_up(mark)
         principal = None if stored is None else Principal(str(stored.id), stored.name, Scope(stored.scope))
         with self._lock:
             if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()
                 self._asked.clear()
-            self._known[digest] = (begun, principal)
+            self._known[mark] = (begun, principal)
         self._note(principal)
         return principal
 

@@ -13,9 +13,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
 from tipoff.api import problems
-from tipoff.api.access import Principal, given_key, refused
+from tipoff.api.access import MASTER_ID, Principal, given_key, hashed, refused
 from tipoff.api.backend import Backend
 from tipoff.api.problems import AwayError, ProblemError
+from tipoff.api.sessions import cookie_in
 from tipoff.errors import StorageError
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
@@ -61,37 +62,65 @@ class Admission:
 
     async def _still_known(self, headers: Headers) -> bool:
         """Whether the key counts as far as can be told; asking again is no attempt to guess one."""
-        key = given_key(headers) or ""
-        known, principal = self.backend.keys.remembered(key)
+        mark = self._mark(headers) or ""
+        known, principal = self.backend.keys.remembered(mark)
         if known:
             return principal is not None
         try:
-            return await run_in_threadpool(self.backend.keys.look_up, key) is not None
+            return await run_in_threadpool(self.backend.keys.look_up, mark) is not None
         except (AwayError, StorageError, psycopg.Error):
             return True
 
     async def principal(self, scope: Scope, headers: Headers) -> Principal:
-        """Whose key it is, or the address where none is sent; raises ProblemError (401, 429, 503)."""
+        """Whose key it is, or the address where none is sent; raises ProblemError (401, 429, 503).
+
+        A browser that is signed in sends a cookie: it counts for pages, and for reading over HTTP.
+        """
         failures = f"address {self.client(scope, headers)}"
-        keys, limiter = self.backend.keys, self.backend.limiter
         try:
-            key = given_key(headers)
+            mark = self._mark(headers) if _takes_cookies(scope) or given_key(headers) else None
         except ProblemError:
-            limiter.count("failure", failures)
+            self.backend.limiter.count("failure", failures)
             raise
-        if key is None:
-            return Principal(failures, "", None)
-        known, principal = keys.remembered(key)
-        if not known:
-            limiter.check("failure", failures)
-            try:
-                principal = await run_in_threadpool(keys.look_up, key)
-            except Exception as error:
-                raise problems.problem_of(error) from error
-        if principal is None:
-            limiter.count("failure", failures)
-            raise refused("this key is unknown, revoked or has expired: make one with tipoff keys create")
-        return principal
+        anybody = Principal(failures, "", None)
+        if mark is None:
+            return anybody
+        signed_in = given_key(headers) is None
+        try:
+            principal = await self.whose(mark, failures)
+        except ProblemError:
+            if signed_in:  # nobody can say whose session it is: what everybody may see can still be shown
+                return anybody
+            raise
+        if principal is not None or signed_in:  # a session ends with its key: who had it is a viewer again
+            return principal or anybody
+        self.backend.limiter.count("failure", failures)
+        raise refused("this key is unknown, revoked or has expired: make one with tipoff keys create")
+
+    async def whose(self, mark: str | uuid.UUID, failures: str) -> Principal | None:
+        """Whose key has that mark; raises ProblemError where it cannot be asked, or too often failed."""
+        known, principal = self.backend.keys.remembered(mark)
+        if known:
+            return principal
+        self.backend.limiter.check("failure", failures)
+        try:
+            return await run_in_threadpool(self.backend.keys.look_up, mark)
+        except Exception as error:
+            raise problems.problem_of(error) from error
+
+    def _mark(self, headers: Headers) -> str | uuid.UUID | None:
+        """The hash of the key that was sent, else the id that the session's cookie names."""
+        key = given_key(headers)
+        if key is not None:
+            return hashed(key)
+        cookie = cookie_in(headers)
+        key_id = self.backend.sessions.key_id(cookie) if cookie else None
+        return key_id if key_id is None or key_id == MASTER_ID else uuid.UUID(key_id)
+
+
+def _takes_cookies(scope: Scope) -> bool:
+    """A cookie comes along with whatever a page of another site sends: of the API it opens reading alone."""
+    return scope["type"] == "http" and (scope["method"] in ("GET", "HEAD") or not scope["path"].startswith("/api/"))
 
 
 def network(host: str) -> str:

@@ -7,6 +7,7 @@ import contextlib
 import select
 import threading
 import time
+import uuid
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TypeVar
@@ -21,6 +22,7 @@ from tipoff.api.limiting import Limiter
 from tipoff.api.metrics.served import Served
 from tipoff.api.newest import NewestState
 from tipoff.api.problems import AwayError
+from tipoff.api.sessions import Sessions
 from tipoff.jobs.service import JobService
 from tipoff.jobs.types import job_types
 from tipoff.settings import Settings
@@ -69,6 +71,7 @@ class Backend:
         self.newest = NewestState()
         master = settings.operator_key.get_secret_value() if settings.operator_key else None
         self.keys = Keys(self._stored_key, master)
+        self.sessions = Sessions(settings)
         self.limiter = Limiter(settings.reads_a_minute, settings.writes_a_minute, settings.failures_a_minute)
         self._pool: Pool | None = None
         self._places = asyncio.Semaphore(PLACES)
@@ -151,8 +154,10 @@ class Backend:
         """Whether there is any key that could write."""
         return self.keys.has_master or self.ask(keys.any_usable)
 
-    def _stored_key(self, sha256: str) -> StoredKey | None:
-        return self.ask(lambda connection: keys.usable(connection, sha256))
+    def _stored_key(self, mark: str | uuid.UUID) -> StoredKey | None:
+        if isinstance(mark, uuid.UUID):
+            return self.ask(lambda connection: keys.usable_by_id(connection, mark))
+        return self.ask(lambda connection: keys.usable(connection, mark))
 
     def open(self, dsn: str, owner: str) -> None:
         """Bring the database to the schema and open the pool, where that has not been done."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tipoff.api import earlier, problems
@@ -28,6 +30,11 @@ TURN = 2.0
 BODY_LIMIT = 1024 * 1024
 COMPUTING = ("/api/ml/what-if",)
 """POST requests that change nothing"""
+UNSEEN = ("/api/health", "/metrics")
+"""whoever asks these has no name, and is not counted"""
+STATIC = "/static/"
+Shown = Callable[[ProblemError, Scope], Response]
+"""a problem as a page"""
 
 
 def security_headers(*, production: bool) -> list[tuple[bytes, bytes]]:
@@ -47,8 +54,8 @@ def security_headers(*, production: bool) -> list[tuple[bytes, bytes]]:
 class Front:
     """Outermost middleware, plain ASGI."""
 
-    def __init__(self, app: ASGIApp, backend: Backend) -> None:
-        self._app, self._backend = app, backend
+    def __init__(self, app: ASGIApp, backend: Backend, shown: Shown) -> None:
+        self._app, self._backend, self._shown = app, backend, shown
         self._security = security_headers(production=backend.settings.production)
         self._admission = Admission(backend)
 
@@ -59,6 +66,10 @@ class Front:
             await _Request(self, scope, receive, send).serve()
         else:
             await self._app(scope, receive, send)
+
+    async def inner(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What a page asks of the API in the name of who looks at it, who was admitted and counted already."""
+        await _Request(self, scope, receive, send).asked()
 
 
 class _Request:
@@ -77,7 +88,10 @@ class _Request:
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
         scope["request_id"] = self._id
         scope["path"] = named_path(raw)
-        scope["backend"] = self._backend
+        scope["backend"], scope["front"] = self._backend, front
+        path = scope["path"]
+        self._is_api = path.startswith("/api/") and path not in UNSEEN
+        self._is_page = not path.startswith(("/api/", STATIC)) and path not in UNSEEN
         self._place(raw, query)
 
     def _place(self, raw: bytes, query: bytes) -> None:
@@ -99,10 +113,10 @@ class _Request:
 
     async def serve(self) -> None:
         try:
-            if not self._scope["path"].startswith("/api/") or self._scope["path"] == "/api/health":
-                await self._app(self._scope, self._receive, self._out)
-            else:
+            if self._is_api or self._is_page:
                 await self._admitted()
+            else:
+                await self._app(self._scope, self._receive, self._out)
         except ProblemError as problem:
             await self._problem(problem)
         except Exception:
@@ -116,13 +130,23 @@ class _Request:
         """Count it, find out who asks, then answer."""
         if b"%00" in self._scope["raw_path"] or b"%00" in self._scope["query_string"]:
             raise ProblemError(422, "NUL characters are not stored, so nothing has one in its name")
-        if self._method == "GET":
+        if self._is_api and self._method == "GET":
             self._renamed()
         principal = await self._front._admission.admit(self._scope, self._headers)
         safe = self._method in SAFE or self._scope["path"] in COMPUTING
         headers = self._backend.limiter.count("read" if safe else "write", principal.id)
         self._extra += [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        if self._method == "GET":
+        await self._answered()
+
+    async def asked(self) -> None:
+        """As `serve`, of somebody who is known, without a line in the log."""
+        try:
+            await self._answered()
+        except ProblemError as problem:
+            await self._problem(problem)
+
+    async def _answered(self) -> None:
+        if self._is_api and self._method == "GET":
             await self._read()
         else:
             await self._app(self._scope, self._measured, self._out)
@@ -190,7 +214,8 @@ class _Request:
         await self._out({"type": "http.response.body", "body": kept.body})
 
     async def _problem(self, problem: ProblemError) -> None:
-        await problems.answer(problem, self._id)(self._scope, self._receive, self._out)
+        answer = self._front._shown(problem, self._scope) if self._is_page else problems.answer(problem, self._id)
+        await answer(self._scope, self._receive, self._out)
 
     async def _out(self, message: Message) -> None:
         if message["type"] == "http.response.start":

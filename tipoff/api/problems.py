@@ -65,6 +65,13 @@ class AwayError(Exception):
     """The database cannot be asked now; the message says why."""
 
 
+KINDS: tuple[type[Exception], ...] = (
+    ProblemError, AwayError, HTTPException, RequestValidationError, InputError, StorageError, psycopg.Error,
+    PoolTimeout, TooManyRequests,
+)  # fmt: skip
+"""errors that are problems"""
+
+
 def body_of(problem: ProblemError, request_id: str) -> bytes:
     """The JSON of a problem."""
     values: dict[str, Any] = {
@@ -89,12 +96,12 @@ def away(why: str) -> ProblemError:
 
 def install(app: FastAPI) -> None:
     """Every error of every endpoint is a problem."""
-    for kind in (ProblemError, AwayError, HTTPException, RequestValidationError, InputError, StorageError,
-                 psycopg.Error, PoolTimeout, TooManyRequests):  # fmt: skip
-        app.add_exception_handler(kind, _handled)
+    for kind in KINDS:
+        app.add_exception_handler(kind, handled)
 
 
-async def _handled(request: Request, error: Exception) -> Response:
+async def handled(request: Request, error: Exception) -> Response:
+    """The error as a problem."""
     problem = problem_of(error)
     if problem.status == 405 and (methods := _methods(request)):
         problem.headers = {**problem.headers, "Allow": ", ".join(methods)}

@@ -56,6 +56,16 @@ def usable(connection: Connection, sha256: str) -> StoredKey | None:
     return None if row is None else StoredKey(*row)
 
 
+def usable_by_id(connection: Connection, key_id: uuid.UUID) -> StoredKey | None:
+    """The key with that id, on the same terms."""
+    row = connection.execute(
+        f"select {COLUMNS} from api_keys where id = %s and revoked_at is null "
+        "and (expires_at is null or expires_at > clock_timestamp())".encode(),
+        (key_id,),
+    ).fetchone()
+    return None if row is None else StoredKey(*row)
+
+
 def any_usable(connection: Connection) -> bool:
     """Whether anybody could write at all."""
     row = connection.execute(

@@ -1,0 +1,7 @@
+"""`/matches/{id}`."""
+
+from __future__ import annotations
+
+from tipoff.web.routing import Page
+
+PAGES: tuple[Page, ...] = ()
