@@ -23,8 +23,8 @@ $(VENV)/.bench: requirements-bench.txt $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@touch $@
 
-demo: $(VENV)/.runtime  ## Forecasts for a simulated league, with an honest measurement, in minutes
-	@$(BIN)/tipoff demo
+demo: $(VENV)/.runtime  ## Forecasts for a simulated league with an honest measurement, then the dashboard
+	@$(BIN)/tipoff demo $(ARGS)
 
 up: $(VENV)/.runtime  ## Run continuously: poll, ingest, update, forecast
 	@$(BIN)/tipoff up

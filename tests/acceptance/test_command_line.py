@@ -146,7 +146,7 @@ def test_the_demo_twice(home: Path) -> None:
     assert first["record"]["by_horizon"]["2"]["n"] > 600
     assert all(c["sealed"] == c["played"] and not c["missing"] for c in first["record"]["coverage"])
     assert first["ledger"]["broken"] is None
-    second = tipoff(home, "demo", "--days", "20", **secret)
+    second = tipoff(home, "demo", "--days", "20", "--no-serve", **secret)
     kept = tipoff(home / "demo-league-7", "jobs", "list", "--limit", "1000", "--json").stdout
     ids = [job["job_id"] for job in json.loads(kept)]
     of_jobs = [tipoff(home / "demo-league-7", "jobs", "show", one, "--json").stdout for one in ids]
@@ -185,7 +185,7 @@ def test_the_live_commands_on_the_built_in_league(home: Path) -> None:
     with running:
         assert running.stdout is not None
         events = map(json.loads, running.stdout)
-        url = next(e["event"] for e in events if e["event"].startswith("API at")).split()[2].rstrip(",")
+        url = next(e["event"] for e in events if e["event"].startswith("dashboard at")).split()[2].rstrip(",")
         said = next(e["event"] for e in events if "fixtures forecast" in e["event"])
         key = (home / "api-key").read_text().strip()
         jobs = httpx.get(f"{url}/jobs", headers={"X-API-Key": key}).json()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tipoff.cli.jobs import JobFailedError, follow
 from tipoff.cli.live import training_words
 from tipoff.cli.output import forecast_table, local, measures_table, out, print_json, progress
 from tipoff.cli.record import record_table, verification_words
+from tipoff.cli.web import laptop_key, serving, until_told
 from tipoff.cli.worker import deployment, known_types, working
 from tipoff.clock import Clock, FixedClock, SystemClock
 from tipoff.domain.job import JobStatus
@@ -48,9 +50,11 @@ def demo(
     recorded: Path | None = typer.Option(None, help="Use this folder of recorded days instead of simulating."),
     days: int = typer.Option(60, min=6, max=61, help="Days of history to fetch."),
     seed: int = typer.Option(7, min=0, help="Seed of the simulated league."),
-    json: bool = typer.Option(False, "--json", help="One JSON value on stdout and nothing else."),
+    serve: bool = typer.Option(True, help="Serve the dashboard at the end, until Ctrl-C."),
+    port: int | None = typer.Option(None, min=0, max=65535, help="Port of the dashboard (0: any free one)."),
+    json: bool = typer.Option(False, "--json", help="One JSON value on stdout and nothing else; serves nothing."),
 ) -> None:
-    """League server, private database, fetch, train, predict: forecasts, and how good such forecasts were."""
+    """League server, private database, fetch, train, predict; then the dashboard, kept up to date."""
     started = time.monotonic()
     settings = read_settings()
     book: MatchBook
@@ -64,14 +68,43 @@ def demo(
     settings.home = settings.home / f"demo-{label}"
     settings.database_url, settings.source, settings.league_label = None, "league", label
     with database(settings) as pool, league_server(LeagueApp(book, clock)) as settings.league_url:
-        answer = _run(Demo(pool, clock, settings, banner, label, json), days)
-    answer["seconds"] = round(time.monotonic() - started, 1)
-    if json:
-        print_json(answer)
-    else:
-        out.print(
-            f"{banner}. Done in {answer['seconds']} s; a second run reuses database and model.", highlight=False
-        )
+        demo = Demo(pool, clock, settings, banner, label, json)
+        _begin(demo)
+        at = clock.now().isoformat() if isinstance(clock, FixedClock) else None
+        with working(deployment(settings, at), known_types(settings), 1, schedules=True):
+            answer = _run(demo, days)
+            answer["seconds"] = round(time.monotonic() - started, 1)
+            if json:
+                print_json(answer)
+                return
+            out.print(
+                f"{banner}. Done in {answer['seconds']} s; a second run reuses database and model.", highlight=False
+            )
+            if serve:
+                _serve(demo, port)
+
+
+def _serve(demo: Demo, port: int | None) -> None:
+    """The dashboard over what the demo made, while its worker keeps that up to date."""
+    settings, stop = demo.settings, until_told()
+    laptop_key(settings, demo.pool, shown=True)
+    with serving(settings, _free(settings, port)) as url:
+        out.print(f"Dashboard at {url} (API at {url}/api/docs); Ctrl-C stops.", highlight=False, soft_wrap=True)
+        stop.wait()
+    out.print("stopped cleanly")
+
+
+def _free(settings: Settings, port: int | None) -> int:
+    """The port that was asked for; where none was and the usual one is taken, any free one."""
+    if port is not None:
+        return port
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind((settings.host, settings.port))
+        except OSError:
+            return 0
+    return settings.port
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,25 +119,28 @@ class Demo:
     json: bool
 
 
+def _begin(demo: Demo) -> None:
+    """Open the ledger and install the schedules."""
+    if not demo.json:
+        out.print(f"{demo.banner}.", highlight=False)
+    with demo.pool.connection() as connection:
+        ledger.open_ledger(connection, "replay", f"replay: {demo.label}", demo.clock.now() - SEALED)
+        schedule.install(connection)
+        schedule.skip_missed(connection)
+
+
 def _run(demo: Demo, days: int) -> dict[str, object]:
     """Two jobs, by a worker that also has the schedules; what is shown is what they left."""
     pool, now = demo.pool, demo.clock.now()
-    if not demo.json:
-        out.print(f"{demo.banner}.", highlight=False)
+    train = _training_is_due(demo)
+    made = _job(demo, "data_pipeline", {"history_days": days, "train_model": train, "return_predictions": True})
     with pool.connection() as connection:
-        ledger.open_ledger(connection, "replay", f"replay: {demo.label}", now - SEALED)
-        schedule.install(connection)
-        schedule.skip_missed(connection)
-    at = now.isoformat() if isinstance(demo.clock, FixedClock) else None
-    with working(deployment(demo.settings, at), known_types(demo.settings), 1, schedules=True):
-        train = _training_is_due(demo)
-        made = _job(demo, "data_pipeline", {"history_days": days, "train_model": train, "return_predictions": True})
-        with pool.connection() as connection:
-            model = models.active(connection)
-        if model is None:
-            raise InputError(f"the first model was refused, so nothing forecasts: {made['train']['reason']}")
-        hours = SEALED / dt.timedelta(hours=1)
-        _job(demo, "replay_record", {"hours": hours, "label": f"replay: {demo.label}"})
+        model = models.active(connection)
+    if model is None:
+        raise InputError(f"the first model was refused, so nothing forecasts: {made['train']['reason']}")
+    hours = SEALED / dt.timedelta(hours=1)
+    _job(demo, "replay_record", {"hours": hours, "label": f"replay: {demo.label}"})
+    _job(demo, "track_record", {})
     record, verified = _record(demo, now)
     if not demo.json:
         _show(demo, made, model[1], record, verified)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import signal
 import threading
 from collections.abc import Iterator
 
@@ -14,7 +13,7 @@ import typer
 from tipoff import logs
 from tipoff.cli.context import addresses, database, read_settings
 from tipoff.cli.output import local
-from tipoff.cli.web import laptop_key, serving
+from tipoff.cli.web import laptop_key, serving, until_told
 from tipoff.cli.worker import deployment, known_types, say, working
 from tipoff.clock import SystemClock
 from tipoff.domain.job import Job, JobStatus
@@ -38,13 +37,11 @@ def up(
     concurrency: int = typer.Option(2, min=1, max=16, help="Jobs at a time."),
     port: int | None = typer.Option(None, min=0, max=65535, help="Port of the API (0: any free one)."),
 ) -> None:
-    """Run continuously: serve the API; refresh, forecast, seal, grade, train; Ctrl-C or SIGTERM stops it cleanly."""
+    """Run continuously: dashboard, API, refresh, forecast, seal, grade, train; Ctrl-C or SIGTERM stops it cleanly."""
     settings = read_settings()
     lines = logs.configure(settings.secrets(), settings.log)
     logs.log_crashes()
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = until_told()
     with database(settings) as pool, league(settings):
         since = _begin(pool, settings, days)
         told, known = deployment(settings), known_types(settings)
@@ -53,7 +50,7 @@ def up(
             serving(settings, settings.port if port is None else port) as url,
             working(told, known, concurrency, schedules=True, grace=5.0, report=say),
         ):
-            say(f"API at {url}/api, documentation at {url}/api/docs")
+            say(f"dashboard at {url}, API at {url}/api, its documentation at {url}/api/docs")
             say(f"working on {settings.source}; Ctrl-C stops")
             _follow(pool, settings, since, stop)
     say("stopped cleanly")

@@ -1,8 +1,9 @@
-"""The API inside another command: served by a thread of this process; and the key a laptop gets."""
+"""Dashboard and API inside another command: served by a thread of this process; and the key a laptop gets."""
 
 from __future__ import annotations
 
 import contextlib
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -24,7 +25,7 @@ STREAMS_END = 3
 
 @contextlib.contextmanager
 def serving(settings: Settings, port: int) -> Iterator[str]:
-    """Serve the API while the block runs; raises InputError where the port is taken."""
+    """Serve dashboard and API while the block runs; raises InputError where the port is taken."""
     config = uvicorn.Config(
         create_app(settings), host=settings.host, port=port, log_level="warning", proxy_headers=False,
         timeout_graceful_shutdown=STREAMS_END, log_config=None,
@@ -43,6 +44,14 @@ def serving(settings: Settings, port: int) -> Iterator[str]:
         server.should_exit = True
         thread.join()
         listening.close()
+
+
+def until_told() -> threading.Event:
+    """Set by SIGINT and SIGTERM from now on."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def laptop_key(settings: Settings, pool: Pool, *, shown: bool) -> None:
