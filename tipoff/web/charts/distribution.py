@@ -30,6 +30,8 @@ class Curve:
     sd: float | None
     line: float | None = None
     outcome: float | None = None
+    chances: tuple[float, float] | None = None
+    """below and above the line where they are known better than the curve says: points are whole numbers"""
 
 
 def chart(
@@ -57,7 +59,7 @@ def table(curve: Curve, *, caption: str, words: tuple[str, str] = ("under", "ove
     if normal is not None:
         rows.append(("80 % interval", _middle(normal)))
     if normal is not None and usable(curve.line):
-        rows.extend(zip(_sides(curve.line, words), _chances(normal, curve.line, 1), strict=True))
+        rows.extend(zip(_sides(curve.line, words), _chances(normal, curve, curve.line, 1), strict=True))
     if usable(curve.outcome):
         rows.append(("Came to", number(curve.outcome)))
     return svg.twin(caption, ("What", "Value"), rows)
@@ -72,7 +74,7 @@ def _drawn(normal: NormalDist, curve: Curve, x: Axis, y: Axis, words: tuple[str,
     return svg.joined((
         _shaded(normal, curve.line, x, y),
         _bracket(normal, x, y.start),
-        _line(normal, curve.line, x, y, words) if usable(curve.line) else Markup(),
+        _line(normal, curve, curve.line, x, y, words) if usable(curve.line) else Markup(),
         _outcome(curve.outcome, x, y) if usable(curve.outcome) else Markup(),
     ))  # fmt: skip
 
@@ -96,10 +98,10 @@ def _density(normal: NormalDist, low: float, high: float, x: Axis, y: Axis) -> l
     return [(x.at(v), y.at(normal.pdf(v) / normal.pdf(normal.mean))) for v in values]
 
 
-def _line(normal: NormalDist, line: float, x: Axis, y: Axis, words: tuple[str, str]) -> Markup:
+def _line(normal: NormalDist, curve: Curve, line: float, x: Axis, y: Axis, words: tuple[str, str]) -> Markup:
     at = x.at(line)
     half = svg.extent(number(line, 1)) / 2
-    under, over = (" ".join(pair) for pair in zip(words, _chances(normal, line), strict=True))
+    under, over = (" ".join(pair) for pair in zip(words, _chances(normal, curve, line), strict=True))
     mark = svg.tag(
         "line", svg.tag("title", f"line {number(line, 1)}: {under}, {over}"), class_="tick-mark",
         x1=at, x2=at, y1=y.end - 16, y2=y.start, data_x=raw(line),
@@ -147,8 +149,10 @@ def _sides(line: float, words: tuple[str, str]) -> tuple[str, str]:
     return f"{words[0]} {number(line, 1)}", f"{words[1]} {number(line, 1)}"
 
 
-def _chances(normal: NormalDist, line: float, decimals: int = 0) -> tuple[str, str]:
-    """The chances to end under and over the line; rounded so that they add up to 100 %."""
+def _chances(normal: NormalDist, curve: Curve, line: float, decimals: int = 0) -> tuple[str, str]:
+    """The chances to end under and over the line; those of the curve are rounded so that they add up to 100 %."""
+    if curve.chances is not None:
+        return percent(curve.chances[0], decimals), percent(curve.chances[1], decimals)
     under = round(normal.cdf(line), decimals + 2)
     return percent(under, decimals), percent(1 - under, decimals)
 
@@ -158,7 +162,9 @@ def _said(normal: NormalDist | None, curve: Curve, words: tuple[str, str]) -> st
         return "No data yet."
     said = f"Mean {number(normal.mean, 1)}, with 80 % probability {_middle(normal)}"
     if usable(curve.line):
-        under, over = (" ".join(p) for p in zip(_sides(curve.line, words), _chances(normal, curve.line), strict=True))
+        under, over = (
+            " ".join(p) for p in zip(_sides(curve.line, words), _chances(normal, curve, curve.line), strict=True)
+        )
         said += f"; {under}, {over}"
     if usable(curve.outcome):
         said += f"; it came to {number(curve.outcome)}"
