@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from tests.api.conftest import (
-    application_dsn, dsn, folder, kept_pool, owner, pool, server, shared_dsn, template, web,
+    application_dsn,
+    dsn,
+    folder,
+    kept_pool,
+    owner,
+    pool,
+    server,
+    shared_dsn,
+    template,
+    web,
 )  # fmt: skip
 
 __all__ = [

@@ -13,7 +13,7 @@ _EDGE = 30.0
 
 def across(axis: Axis, top: float, bottom: float, width: float, *, low: float | None = None) -> Markup:
     """Ticks of a horizontal axis: lines from top to bottom, labels under `low` (the bottom unless said)."""
-    under = (bottom if low is None else low) + 16
+    under = (bottom if low is None else low) + 17
     return joined(
         tag(
             "g",

@@ -15,7 +15,6 @@ from tipoff.web.charts.scale import Axis, shares_axis, values_axis
 MOST = 40
 """rows that a chart shows"""
 _WITHIN_95 = 1.96
-_SIDE = 6.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,9 +68,10 @@ def parts(
     known = [(p, p.value) for p in data if usable(p.value)]
     known = sorted(known, key=lambda k: -abs(k[1]))[:MOST] if len(known) > MOST else known
     reach = [bound for part, value in known for bound in _bounds(part, value)]
-    if min(reach, default=0.0) < 0:
+    both = any(value < 0 for _, value in known)
+    if both:
         reach += [-bound for bound in reach]
-    x = values_axis((0.0, *reach), _SIDE, width - _SIDE, show=_plus if min(reach, default=0.0) < 0 else number)
+    x = values_axis((0.0, *reach), 0, width, show=signed if both else number)
     stack = stacked([Row(p.name, signed(v, decimals) + unit, p.words) for p, v in known], width, 24 if ends else 4)
     foot = (stack.bottom if known else 60.0) + 6
     top = 20.0 if ends else 2.0
@@ -97,7 +97,7 @@ def parts_table(data: Sequence[Part], *, caption: str, decimals: int = 1, unit: 
 def shares(data: Sequence[Share], *, chart_id: str, title: str, width: float = svg.WIDTH) -> Markup:
     """How often each came true (bar), its interval (whisker) and what had been stated (tick), of 0 to 100 %."""
     known = [(s, s.share) for s in data if s.n > 0 and usable(s.share)][:MOST]
-    x = shares_axis(_SIDE, width - _SIDE)
+    x = shares_axis(0, width)
     stack = stacked([Row(s.name, f"{percent(v)} of {number(s.n)}") for s, v in known], width, 4)
     foot = (stack.bottom if known else 60.0) + 6
     return svg.picture(
@@ -163,10 +163,6 @@ def _ends(ends: tuple[str, str] | None, width: float) -> Markup:
         return Markup()
     left, right = svg.broken(f"← {ends[0]}", width / 2 - 8), svg.broken(f"{ends[1]} →", width / 2 - 8)
     return svg.label(0, 13, left, "end-b") + svg.label(width, 13, right, "end-a", "end")
-
-
-def _plus(value: float, decimals: int) -> str:
-    return signed(value, decimals)
 
 
 def _left_out(shown: int, given: int) -> str:

@@ -19,6 +19,7 @@ _FURTHEST = 6.0
 _POINTS = 96
 _80 = NormalDist().inv_cdf(0.9)
 _TOP = 54.0
+"""room for the names of a line and an outcome"""
 _FOOT = 58.0
 
 
@@ -41,14 +42,15 @@ def chart(
     """The density; left and right of the line in two colours with their chances; a bracket of the middle 80 %."""
     normal = normal_of(curve.mean, curve.sd)
     foot = height - _FOOT
-    y = Axis(0.0, 1.0, foot, _TOP, ())
+    top = _TOP if usable(curve.line) or usable(curve.outcome) else 12.0
+    y = Axis(0.0, 1.0, foot, top, ())
     x = values_axis(_ends(normal, curve), 8, width - 8, count=6)
     return svg.picture(
         "curve", chart_id, title, _said(normal, curve, words), width, height,
         axes.area(x, y),
         axes.across(x, foot, foot + 4, width, low=foot + 12),
         svg.tag("line", class_="base", x1=x.start, x2=x.end, y1=foot, y2=foot),
-        svg.nothing(width / 2, (foot + _TOP) / 2) if normal is None else _drawn(normal, curve, x, y, words),
+        svg.nothing(width / 2, (foot + top) / 2) if normal is None else _drawn(normal, curve, x, y, words),
     )  # fmt: skip
 
 
@@ -75,7 +77,7 @@ def _drawn(normal: NormalDist, curve: Curve, x: Axis, y: Axis, words: tuple[str,
         _shaded(normal, curve.line, x, y),
         _bracket(normal, x, y.start),
         _line(normal, curve, curve.line, x, y, words) if usable(curve.line) else Markup(),
-        _outcome(curve.outcome, x, y) if usable(curve.outcome) else Markup(),
+        _outcome(curve.outcome, curve.line, x, y) if usable(curve.outcome) else Markup(),
     ))  # fmt: skip
 
 
@@ -112,13 +114,16 @@ def _line(normal: NormalDist, curve: Curve, line: float, x: Axis, y: Axis, words
     ))  # fmt: skip
 
 
-def _outcome(outcome: float, x: Axis, y: Axis) -> Markup:
+def _outcome(outcome: float, line: float | None, x: Axis, y: Axis) -> Markup:
+    """A marker with its name on the side away from the line."""
     at, said = x.at(outcome), f"came to {number(outcome)}"
-    half = svg.extent(said) / 2
+    room = svg.extent(said) + 4
+    left = at + room > x.end or (usable(line) and outcome < line and at - room > x.start)
+    name = svg.label(at - 4 if left else at + 4, y.end - 4, said, "outcome-name", "end" if left else "start")
     mark = svg.tag(
         "line", svg.tag("title", said), class_="outcome", x1=at, x2=at, y1=y.end, y2=y.start, data_x=raw(outcome)
     )
-    return mark + svg.label(min(max(at, half), x.end - half), y.end - 4, said, "outcome-name", "middle")
+    return mark + name
 
 
 def _bracket(normal: NormalDist, x: Axis, foot: float) -> Markup:
@@ -162,9 +167,7 @@ def _said(normal: NormalDist | None, curve: Curve, words: tuple[str, str]) -> st
         return "No data yet."
     said = f"Mean {number(normal.mean, 1)}, with 80 % probability {_middle(normal)}"
     if usable(curve.line):
-        under, over = (
-            " ".join(p) for p in zip(_sides(curve.line, words), _chances(normal, curve, curve.line), strict=True)
-        )
+        under, over = (" ".join(p) for p in zip(_sides(curve.line, words), _chances(normal, curve, curve.line), strict=True))
         said += f"; {under}, {over}"
     if usable(curve.outcome):
         said += f"; it came to {number(curve.outcome)}"

@@ -9,13 +9,13 @@ from typing import TypeGuard
 MINUS = "\N{MINUS SIGN}"
 ABSENT = "–"
 """stands in a table where a number is missing or is none"""
-LARGEST = 1e15
+LARGEST = 1e12
 """no figure of ours is as large: what is cannot be meant"""
 
 
-def usable(value: float | None) -> TypeGuard[float]:
+def usable(value: float | None, most: float = LARGEST) -> TypeGuard[float]:
     """Whether a number can be drawn: there, finite, and not absurdly large."""
-    return value is not None and math.isfinite(value) and abs(value) <= LARGEST
+    return value is not None and math.isfinite(value) and abs(value) <= most
 
 
 def number(value: float | None, decimals: int = 0) -> str:
@@ -24,7 +24,7 @@ def number(value: float | None, decimals: int = 0) -> str:
     >>> number(-1234.56, 1)
     '−1,234.6'
     """
-    if not usable(value):
+    if not usable(value, 10 * LARGEST):
         return ABSENT
     text = f"{abs(value):,.{decimals}f}"
     return MINUS + text if value < 0 and any(c in "123456789" for c in text) else text

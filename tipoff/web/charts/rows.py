@@ -11,6 +11,8 @@ from tipoff.web.charts.svg import LINE, broken, extent, joined, label
 
 BAR = 10.0
 """height of a bar"""
+_SMALLER = 1.15
+"""more of the words fit into a line than of a bold name"""
 _GAP = 14.0
 """between a bar and the name below it"""
 
@@ -40,7 +42,7 @@ def stacked(rows: Sequence[Row], width: float, top: float) -> Stack:
     y = top
     for row in rows:
         name = broken(row.name, width - extent(row.figure) - 16)
-        words = broken(row.words, width) if row.words else []
+        words = broken(row.words, _SMALLER * width) if row.words else []
         parts.append(label(0, y + 13, name, "row-name"))
         parts.append(label(width, y + 13, row.figure, "row-figure", "end"))
         if words:

@@ -17,7 +17,7 @@ _STEPS = (
     _DAY, 2 * _DAY, 4 * _DAY, 7 * _DAY, 14 * _DAY,
 )  # fmt: skip
 """seconds between two ticks of time; beyond them months are counted"""
-_MONTHS = (1, 2, 3, 6, 12, 24, 60, 120, 600)
+_MONTHS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600)
 _TOLERANCE = 1e-9
 
 

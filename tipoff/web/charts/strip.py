@@ -17,6 +17,8 @@ MOST = 288
 """stretches that a strip shows: five minutes each of a day"""
 _RECTS = 400
 _WORST = ("error", "warning", "ok")
+_HEIGHTS = {"error": BAR, "warning": 0.7 * BAR, "ok": 0.4 * BAR, "unknown": 0.2 * BAR}
+"""the worse the higher, so that nobody needs to tell colours apart"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class _Run:
 def chart(
     stretches: Sequence[Stretch], *, chart_id: str, title: str = "Health over time", width: float = svg.WIDTH
 ) -> Markup:
-    """A strip a check over one time axis; where too many changes are to be shown the worst of neighbours is."""
+    """A strip a check, the worse the higher, over one time axis; of too many changes the worst are shown."""
     runs = _fitting(sorted(stretches, key=lambda s: s.at))
     ends = [m for of_check in runs.values() for r in of_check for m in (r.begin, r.end)]
     x = times_axis(ends, 0, width)
@@ -78,9 +80,9 @@ def _rect(name: str, run: _Run, x: Axis, y: float) -> Markup:
         svg.tag("title", f"{name}: {_said(run.status)} for {lasted} from {moment(run.begin)}"),
         class_=run.status,
         x=left,
-        y=y,
+        y=y + BAR - _HEIGHTS[run.status],
         width=right - left,
-        height=BAR,
+        height=_HEIGHTS[run.status],
         data_x=stamp(run.begin),
         data_y=run.status,
     )
