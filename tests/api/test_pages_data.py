@@ -1,0 +1,112 @@
+"""What pages show beyond one resource: every sealed forecast, teams, opponents, logs, fixtures by confidence."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import datetime as dt
+import io
+import math
+from typing import Any
+
+import pytest
+
+from tests.api.test_data import everything, league
+from tests.integration.test_live import bring
+from tests.sealing import MINUTE, body, waiting
+from tests.web import WebProcess, rows
+from tests.wire import payload
+from tests.wire import row as wire_row
+from tipoff.pipeline.seal import grade_known
+from tipoff.pipeline.state import Live
+from tipoff.storage import ledger
+from tipoff.storage.pool import Pool
+
+__all__ = ["league"]
+League = tuple[Live, dict[str, Any]]
+SEALED = 40
+SECOND = dt.timedelta(seconds=1)
+
+
+@pytest.fixture(scope="module")
+def sealed(league: League, kept_pool: Pool) -> dict[str, dict[str, Any]]:
+    """Results of 40 sealed forecasts by id: F3 sealed late, F4 void, F5 and F6 moved and sealed again, F7 open."""
+    with kept_pool.connection() as connection:
+        [(now,)] = connection.execute("select date_trunc('second', clock_timestamp())").fetchall()
+        made = waiting(connection, [now + MINUTE + i * SECOND for i in range(SEALED)])
+        margins = [1.5 * (-1) ** i + i / 10 for i in range(SEALED)]
+        moved = [f"F{i}" for i in (5, 6)]
+        assert len(ledger.seal(connection, [body(f, 2, m) for f, m in zip(made, margins, strict=True)])) == SEALED
+        connection.execute(
+            "update upcoming_matches set start_at = start_at + interval '7 s' where external_id = any(%s)", (moved,)
+        )
+        again = [
+            body(dataclasses.replace(f, start=f.start + 7 * SECOND), 2, 9.0) for f in made if f.external_id in moved
+        ]
+        assert all(row.isdigit() for row in ledger.seal(connection, again))
+    results = []
+    for i, f in enumerate(made):
+        late = f.external_id == "F3"
+        start = f.start - 2 * MINUTE if late else f.start + (7 * SECOND if f.external_id in moved else 0 * SECOND)
+        status = {"matchStatus": "MATCH_ABANDONED"} if i == 4 else {}
+        results.append(
+            wire_row(i, start=start, externalId=f.external_id, participantAName=f.player_a,
+                     participantBName=f.player_b, teamAScore=50 + 2 * i, teamBScore=81, **status)
+        )  # fmt: skip
+    with kept_pool.connection() as connection:
+        [(later,)] = connection.execute("select clock_timestamp()").fetchall()
+    bring(kept_pool, payload([r for r in results if r["externalId"] != "F7"], later, later.date()))
+    assert grade_known(kept_pool) == SEALED - 1 + len(moved)
+    return {r["externalId"]: r for r in results}
+
+
+def test_every_sealed_forecast_is_shown_with_what_came(
+    web: WebProcess, sealed: dict[str, dict[str, Any]], kept_pool: Pool
+) -> None:
+    """A loss left out, a match twice, a score or a winner of another match, an order that is none."""
+    shown = everything(web, "/api/record/forecasts?limit=7")
+    assert [s["row"] for s in shown] == sorted((s["row"] for s in shown), reverse=True)
+    assert len({s["external_id"] for s in shown}) == len(shown) == SEALED + 1
+    mine = {s["external_id"]: s for s in shown if s["external_id"] in sealed}
+    assert set(mine) == set(sealed)
+    for external_id, row in sealed.items():
+        got = mine[external_id]
+        status = {"F3": "late", "F4": "void", "F7": "open"}.get(external_id, "graded")
+        assert (got["status"], got["player_a"]) == (status, row["participantAName"]), external_id
+        assert got["start"] == row["startDate"]
+        if status != "graded":
+            assert (got["hit"], got["log_loss"]) == (None, None)
+            continue
+        won = row["teamAScore"] > row["teamBScore"]
+        assert (got["score_a"], got["score_b"]) == (row["teamAScore"], row["teamBScore"])
+        assert got["hit"] == (None if got["p_a"] == 0.5 else (got["p_a"] > 0.5) == won), external_id
+        assert got["log_loss"] == pytest.approx(-math.log(got["p_a"] if won else 1 - got["p_a"]), abs=1e-9)
+        assert (got["margin_mean"] == 9.0) == (external_id in ("F5", "F6"))
+    stored = {row[0]: row[1:] for row in rows(kept_pool, "select seq, hash from ledger")}
+    assert all(stored[s["row"]] == (s["hash"],) for s in shown)
+    exported = csv.DictReader(io.StringIO(web.get("/api/record/forecasts?format=csv&limit=9").text))
+    assert [int(row["row"]) for row in exported] == [s["row"] for s in shown]
+
+
+def test_sealed_forecasts_are_filtered(web: WebProcess, sealed: dict[str, dict[str, Any]]) -> None:
+    """A filter that leaves something out; a wrong one that is ignored."""
+    shown = everything(web, "/api/record/forecasts")
+    wanted = {
+        "status=graded": [s for s in shown if s["status"] == "graded"], "status=void": ["F4"], "status=late": ["F3"],
+        "status=open": ["F7"], "outcome=hit": [s for s in shown if s["hit"]],
+        "outcome=miss": [s for s in shown if s["hit"] is False],
+        "player=PLAYER%203": [s for s in shown if "PLAYER 3" in (s["player_a"], s["player_b"])],
+        "player=RIVAL%203&outcome=miss": [
+            s for s in shown if "RIVAL 3" in (s["player_a"], s["player_b"]) and s["hit"] is False
+        ],
+        "player=RIVAL%204&status=void": ["F4"], "outcome=hit&status=void": [], "horizon=7": [],
+        "horizon=30": ["LATER/1"], "player=NOBODY": [],
+    }  # fmt: skip
+    for query, expected in wanted.items():
+        ids = [one if isinstance(one, str) else one["external_id"] for one in expected]
+        found = everything(web, f"/api/record/forecasts?{query}&limit=3")
+        assert [s["external_id"] for s in found] == ids, query
+    assert len(wanted["outcome=hit"]) > 5 < len(wanted["outcome=miss"])
+    assert web.get("/api/record/forecasts").json()["horizon"] == 2
+    for wrong in ("horizon=0", "horizon=x", "status=lost", "outcome=draw", "cursor=x", "team=X"):
+        assert web.get(f"/api/record/forecasts?{wrong}").status_code == 422, wrong
