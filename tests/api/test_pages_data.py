@@ -10,13 +10,16 @@ import math
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.api.test_data import everything, league
 from tests.integration.test_live import bring
+from tests.jobs import eventually
 from tests.sealing import MINUTE, body, waiting
 from tests.web import WebProcess, rows
 from tests.wire import payload
 from tests.wire import row as wire_row
+from tipoff.api.record.schemas import TrackRecord
 from tipoff.pipeline.seal import grade_known
 from tipoff.pipeline.state import Live
 from tipoff.storage import ledger
@@ -110,3 +113,18 @@ def test_sealed_forecasts_are_filtered(web: WebProcess, sealed: dict[str, dict[s
     assert web.get("/api/record/forecasts").json()["horizon"] == 2
     for wrong in ("horizon=0", "horizon=x", "status=lost", "outcome=draw", "cursor=x", "team=X"):
         assert web.get(f"/api/record/forecasts?{wrong}").status_code == 422, wrong
+
+
+def test_a_record_of_an_earlier_version_is_still_shown(web: WebProcess, sealed: object, kept_pool: Pool) -> None:
+    """A page that is gone after an update until a job has run."""
+    [example] = TrackRecord.model_json_schema()["examples"]
+    outside = ("made_at", "ledger_row", "rows_since", "period")
+    document = {name: value for name, value in example.items() if name not in outside}
+    with kept_pool.connection() as connection:
+        for period in ("week", "month"):
+            connection.execute("insert into track_record values (%s, now(), 1, 0, %s)", (period, Jsonb(document)))
+            document["baselines"] = [{k: v for k, v in b.items() if k != "by_period"} for b in document["baselines"]]
+    eventually(lambda: web.get("/api/record?by=month").status_code == 200, "the record", 5.0)
+    assert web.get("/api/record?by=month").json()["baselines"][0]["by_period"] == {}
+    [baseline] = web.get("/api/record?by=week").json()["baselines"]
+    assert baseline["by_period"] == example["baselines"][0]["by_period"]

@@ -19,6 +19,7 @@ from tipoff.storage.pool import Connection
 
 NAMES = ("external_id", "player_a", "player_b", "team_a", "team_b", "stream")
 HITS = {Outcome.HIT: 1.0, Outcome.MISS: 0.0}
+WON: dict[float | None, bool] = {1.0: True, 0.0: False}
 routes = router("ledger")
 
 
@@ -77,11 +78,11 @@ def _sealed(row: tuple[Any, ...]) -> SealedForecast:
     """A row of `sealed.page`."""
     seq, digest, horizon, sealed_at, model, p_a, mm, ms, tm, ts, content, graded = row
     body = json.loads(content)["body"]
-    grade = json.loads(graded)["body"] if graded else {"status": SealStatus.OPEN, "result": {}}
+    grade: dict[str, Any] = json.loads(graded)["body"] if graded else {"status": SealStatus.OPEN, "result": {}}
     scores, result = grade.get("scores") or {}, grade["result"]
     return SealedForecast(
         **{name: body[name] for name in NAMES}, start=result.get("start", body["start"]), horizon=horizon,
         sealed_at=sealed_at, row=seq, hash=digest, model=model, p_a=p_a, margin_mean=mm, margin_sd=ms, total_mean=tm,
         total_sd=ts, status=grade["status"], score_a=result.get("score_a"), score_b=result.get("score_b"),
-        hit={1.0: True, 0.0: False}.get(scores.get("hit")), log_loss=scores.get("log_loss"),
+        hit=WON.get(scores.get("hit")), log_loss=scores.get("log_loss"),
     )  # fmt: skip

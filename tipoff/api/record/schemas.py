@@ -65,6 +65,7 @@ class Baseline(BaseModel):
     log_loss: Estimate
     accuracy: Estimate
     difference: Estimate
+    by_period: dict[str, Estimate] = Field({}, description="Its log loss by day, week or month of the start (UTC).")
 
 
 class Prices(BaseModel):
@@ -100,7 +101,8 @@ class TrackRecord(BaseModel):
         "by_confidence": {"60% to 65%": FIGURES},
         "bins": [{"low": 0.6, "high": 0.7, "n": 410, "mean_forecast": 0.648, "share_won": 0.651, "share_low": 0.604,
                   "share_high": 0.696}],
-        "baselines": [{"name": "elo", "log_loss": ESTIMATE, "accuracy": ESTIMATE, "difference": ESTIMATE}],
+        "baselines": [{"name": "elo", "log_loss": ESTIMATE, "accuracy": ESTIMATE, "difference": ESTIMATE,
+                       "by_period": {"2026-11-24": ESTIMATE}}],
         "prices": []}]})  # fmt: skip
 
     made_at: dt.datetime = Field(description="When it was worked out (job type track_record).")
