@@ -8,6 +8,7 @@ import datetime as dt
 import io
 import math
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -128,3 +129,37 @@ def test_a_record_of_an_earlier_version_is_still_shown(web: WebProcess, sealed: 
     assert web.get("/api/record?by=month").json()["baselines"][0]["by_period"] == {}
     [baseline] = web.get("/api/record?by=week").json()["baselines"]
     assert baseline["by_period"] == example["baselines"][0]["by_period"]
+
+
+def test_a_player_is_found_by_any_part_of_the_name(web: WebProcess, league: League, kept_pool: Pool) -> None:
+    """A sign of SQL's patterns that finds everybody; a search that begins at the beginning."""
+    names = [row[0] for row in rows(kept_pool, "select player from player_stats")]
+    inner = names[0][2:5]
+    for part in (inner.lower(), "%", "_", "a", "\\", "é", "0%"):
+        found = {c["player"] for c in everything(web, f"/api/players?search={quote(part)}&limit=200")}
+        assert found == {name for name in names if part.upper() in name}, part
+        assert found or part == "_"
+        assert found != set(names), part
+    assert len(everything(web, "/api/players?search=&limit=200")) == len(names)
+
+
+def test_a_players_record_by_opponent_is_that_of_the_matches(web: WebProcess, league: League) -> None:
+    """A meeting counted for the wrong side, or the rarest opponents instead of the most met."""
+    name = league[1]["a"]
+    met: dict[str, list[int]] = {}
+    for m in everything(web, f"/api/matches?player={quote(name)}&status=final&limit=200"):
+        margin = m["score_a"] - m["score_b"]
+        mine, other = (margin, m["player_b"]) if m["player_a"] == name else (-margin, m["player_a"])
+        met.setdefault(other, []).append(mine)
+    shown = web.get(f"/api/players/{quote(name)}").json()["by_opponent"]
+    expected = sorted(met, key=lambda other: (-len(met[other]), other))
+    assert [o["opponent"] for o in shown] == expected[:50]
+    for o in shown:
+        margins = met[o["opponent"]]
+        n, wins = len(margins), sum(margin > 0 for margin in margins)
+        assert (o["matches"], o["wins"], o["win_share"]) == (n, wins, pytest.approx(wins / n))
+        assert o["mean_margin"] == pytest.approx(sum(margins) / n)
+        assert 0 <= o["win_low"] <= o["win_share"] <= o["win_high"] <= 1
+        for end in (o["win_low"], o["win_high"]):  # the two shares that wins of n are just not apart from
+            z = (o["win_share"] - end) / math.sqrt(end * (1 - end) / n) if 0 < end < 1 else 1.96
+            assert abs(z) == pytest.approx(1.96, abs=1e-3)
