@@ -42,7 +42,12 @@ insert into player_ratings
 insert into ledger (seq, prev, hash, content)
   select n, repeat('0', 64), md5(n::text) || md5('x' || n), json_build_object('kind', case n when 1 then 'open' else
     case n %% 2 when 0 then 'seal' else 'grade' end end, 'seq', n, 'at', '2026-01-01T00:00:00.000000Z', 'body',
-    json_build_object('external_id', 'M' || n / 2, 'horizon', 30, 'seal', n - 1, 'status', 'graded'))::text
+    json_build_object('external_id', 'M' || n / 2, 'horizon', 30, 'seal', n - 1,
+      'start', '2026-01-01T00:00:00.000000Z', 'player_a', 'PLAYER ' || n / 2 %% %(players)s,
+      'player_b', 'PLAYER ' || (n / 2 + 1) %% %(players)s, 'team_a', null, 'team_b', null, 'stream', 's',
+      'result', json_build_object('score_a', 60, 'score_b', 61),
+      'status', case n %% 499 when 0 then 'late' else 'graded' end,
+      'scores', json_build_object('hit', n / 2 %% 2, 'log_loss', 0.7)))::text
   from generate_series(1, %(matches)s / 5) as n;
 insert into match_predictions
   select n, 'M' || n / 2, 30, now() - make_interval(mins => n / 2), now(), repeat('a', 64), 0.5, 0, 9, 108, 11

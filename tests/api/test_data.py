@@ -159,6 +159,7 @@ def test_hostile_names_are_kept_found_shown_and_exported(
     assert web.get(f"/api/h2h/{other}/{inside(name)}").json()["player_b"] == name
     assert [c["player"] for c in everything(web, f"/api/player-stats?player={inside(name)}")] == [name]
     assert name in [c["player"] for c in everything(web, f"/api/players?search={inside(name.lower())}")]
+    assert name in [c["player"] for c in everything(web, f"/api/players?search={inside(name[1:].lower())}")]
 
 
 def test_a_name_of_ten_kilobytes_is_looked_up(web: WebProcess, league: tuple[Live, dict[str, Any]]) -> None:

@@ -17,6 +17,7 @@ from tests.chaos.fuzzing import Keeper, Known, Sender, covering, operations, req
 from tests.streams import events
 from tests.web import MASTER, WebProcess, make_key, rows
 from tipoff.api.access import Scope
+from tipoff.api.cursors import written
 from tipoff.pipeline.watch import refresh_record
 from tipoff.storage.pool import Pool
 
@@ -61,10 +62,11 @@ def known(league: tuple[object, dict[str, Any]], web: WebProcess, kept_pool: Poo
         "player": players, "handle": players, "a": players, "b": players,
         "team": column("select distinct team_a from matches"), "external_id": [*results, "LATER/1", "MUCH LATER"],
         "external_id of /api/matches/{external_id}/raw": results, "from": times, "to": times,
-        "version": versions, "v1": versions, "v2": versions, "search": [name[:2].lower() for name in players],
+        "version": versions, "v1": versions, "v2": versions, "search": [name[1:3] for name in players],
         "job_type": ["outbox_delivery", "model_training"], "job_id": [one for ids in jobs.values() for one in ids],
         "job_id of /api/jobs/{job_id}/cancel": [*jobs["pending"], *jobs["running"], *jobs["failed"][:2]],
         "job_id of /api/jobs/{job_id}/retry": [*jobs["failed"], *jobs["cancelled"], *jobs["pending"][:2]],
+        "horizon": [2, 30], "cursor of /api/record/forecasts": [written(10**6)],
         "webhook_id": keeper.hooks, "alert_id": keeper.alerts,
         "key_id": [make_key(kept_pool, Scope.READ)[1] for _ in range(5)],
     }  # fmt: skip

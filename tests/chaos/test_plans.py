@@ -42,6 +42,8 @@ PATHS = {
     "/api/ml/predictions/summary": [""],
     "/api/ml/models": [""], "/api/ml/model-performance": [""],
     "/api/ledger": ["", "?kind=grade"], "/api/record": ["?by=week"],
+    "/api/record/forecasts": ["", "?horizon=30", "?horizon=30&player=PLAYER 7", "?horizon=30&status=open",
+                              "?horizon=30&status=late", "?horizon=30&outcome=miss", "?horizon=30&outcome=hit"],
     "/api/jobs": ["", "?status=completed", "?job_type=cleanup", "?status=pending&job_type=model_review"],
     "/api/system/job-stats": [""], "/api/keys": [""], "/api/system/health": ["?fresh=true"],
     "/api/system/health/history": ["?hours=12"], "/api/alerts": ["", "?state=resolved", "?state=all"],

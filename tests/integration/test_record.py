@@ -21,8 +21,10 @@ from tests.simulated import BEGIN, simulate
 from tests.wire import fixture, payload, row
 from tipoff.domain.match import Match
 from tipoff.domain.quote import Quote
+from tipoff.forecast.baselines import EloMargin
 from tipoff.forecast.explain import explain
 from tipoff.forecast.interval import wilson
+from tipoff.forecast.table import build_table
 from tipoff.ledger.chain import canonical
 from tipoff.ledger.drift import watch
 from tipoff.ledger.export import write_export
@@ -33,6 +35,7 @@ from tipoff.pipeline.seal import grade_known, seal_due
 from tipoff.pipeline.state import bring_up_to_date
 from tipoff.pipeline.watch import drift, record, refresh_performance, verify_database
 from tipoff.storage import ledger, models, quotes
+from tipoff.storage import matches as all_matches
 from tipoff.storage.pool import Pool
 
 DAY = dt.timedelta(days=1)
@@ -115,6 +118,24 @@ def independent(rows: list[dict[str, Any]], export: Path) -> dict[str, Any]:
     return answer
 
 
+def elo_by_day(pool: Pool) -> dict[str, list[float]]:
+    """What Elo would have lost on each match that was sealed two minutes before, by day of its start."""
+    with pool.connection() as connection:
+        results = list(all_matches.results(connection))
+        sealed = connection.execute("select external_id from match_predictions where horizon = 2").fetchall()
+    ids = {row[0] for row in sealed} & {m.external_id for m in results}
+    first = min(m.start for m in results if m.external_id in ids)
+    table = build_table(results)
+    made = EloMargin().fit(build_table([m for m in results if m.start < first])).walk(table, 2)
+    said = dict(zip(table.ids, made.p_a.tolist(), strict=True))
+    found: dict[str, list[float]] = {}
+    for m in results:
+        if m.external_id in ids:
+            p = said[m.external_id] if (m.score_a or 0) > (m.score_b or 0) else 1 - said[m.external_id]
+            found.setdefault(m.start.date().isoformat(), []).append(-math.log(p))
+    return found
+
+
 def test_the_record_equals_an_independent_recomputation(
     pool: Pool, replayed: tuple[list[Match], dt.datetime], tmp_path: Path
 ) -> None:
@@ -153,6 +174,11 @@ def test_the_record_equals_an_independent_recomputation(
     assert sum(f.n for f in made.by_confidence.values()) == made.by_horizon["2"].n
     assert [b.name for b in made.baselines] == ["constant", "Elo with margin"]
     assert made.baselines[0].log_loss.mean == pytest.approx(math.log(2))
+    for baseline in made.baselines:
+        assert {day: e.n for day, e in baseline.by_period.items()} == {d: f.n for d, f in made.by_period.items()}
+    assert all(e.mean == pytest.approx(math.log(2)) for e in made.baselines[0].by_period.values())
+    for day, losses in elo_by_day(pool).items():
+        assert made.baselines[1].by_period[day].mean == pytest.approx(sum(losses) / len(losses), abs=1e-9), day
     assert verify_database(pool)[0].broken is None
 
 

@@ -130,6 +130,8 @@ class Baseline:
     log_loss: Estimate
     accuracy: Estimate
     difference: Estimate
+    by_period: dict[str, Estimate]
+    """its log loss, in the groups of the record's `by_period`"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -200,12 +202,16 @@ def make_records(
         {str(h): figures([s for s in graded if s.horizon == h]) for h in horizons}, {},
         _grouped(near, lambda s: s.model[:12]),
         _grouped(near, lambda s: _confidence(s.numbers[0])),
-        bins(near), _baselines(near, results, main), _prices(near, results, quotes),
+        bins(near), [], _prices(near, results, quotes),
     )  # fmt: skip
+    walked = _walked(near, results, main)
     return {
-        period: dataclasses.replace(record, by_period=_grouped(near, functools.partial(_period, period)))
+        period: dataclasses.replace(
+            record, by_period=_grouped(near, functools.partial(_period, period)),
+            baselines=[dataclasses.replace(b, by_period=_by_period(period, losses)) for b, losses in walked],
+        )
         for period in periods
-    }
+    }  # fmt: skip
 
 
 def _counted(sealed: Sequence[Sealed]) -> list[Sealed]:
@@ -284,7 +290,11 @@ def _confidence(p: float) -> str:
     raise AssertionError("a probability lies between 0 and 1")
 
 
-def _baselines(near: Sequence[Sealed], results: Sequence[Match], lead: int) -> list[Baseline]:
+Losses = list[tuple[Sealed, float]]
+"""log loss that a baseline had where a forecast was sealed"""
+
+
+def _walked(near: Sequence[Sealed], results: Sequence[Match], lead: int) -> list[tuple[Baseline, Losses]]:
     """Baselines walked forward over all results at the same lead, fitted before the first sealed match."""
     if not near:
         return []
@@ -305,11 +315,25 @@ def _baselines(near: Sequence[Sealed], results: Sequence[Match], lead: int) -> l
         theirs = score(dataclasses.replace(made, **{
             f.name: getattr(made, f.name)[rows] for f in dataclasses.fields(made)
         }), margin, total)  # fmt: skip
-        found.append(
-            Baseline(model.name, day_block_mean(theirs.log_loss, days), day_block_mean(theirs.hit, days),
-                     day_block_mean(ours["log_loss"] - theirs.log_loss, days))
+        baseline = Baseline(
+            model.name, day_block_mean(theirs.log_loss, days), day_block_mean(theirs.hit, days),
+            day_block_mean(ours["log_loss"] - theirs.log_loss, days), {},
         )  # fmt: skip
+        found.append((baseline, list(zip(both, theirs.log_loss.tolist(), strict=True))))
     return found
+
+
+def _by_period(period: str, losses: Losses) -> dict[str, Estimate]:
+    """Mean log loss by day, week or month of the start (UTC)."""
+    groups: dict[str, Losses] = {}
+    for s, loss in losses:
+        groups.setdefault(_period(period, s), []).append((s, loss))
+    return {
+        name: day_block_mean(
+            np.array([loss for _, loss in members]), np.array([minutes(s.start) // 1440 for s, _ in members])
+        )
+        for name, members in sorted(groups.items())
+    }
 
 
 def _prices(near: Sequence[Sealed], results: Sequence[Match], quotes: Sequence[Quote]) -> list[PriceComparison]:

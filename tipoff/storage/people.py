@@ -17,12 +17,12 @@ BOARD = "coalesce(strength, '-infinity'::float8)"
 def board(
     connection: Connection, search: str | None, limit: int, after: tuple[float, str] | None
 ) -> list[dict[str, Any]]:
-    """Careers, strongest first; `search` is how a name begins; `after` is (strength, name) of the last one seen."""
+    """Careers, strongest first; `search` is a part of the name; `after` is (strength, name) of the last one seen."""
     return _dicts(
         connection,
         f"""
         select {CAREER}, {BOARD} as place from player_stats
-        where (%(search)s::text is null or starts_with(player, %(search)s))
+        where (%(search)s::text is null or strpos(player, %(search)s) > 0)
           and (%(strength)s::float8 is null or {BOARD} < %(strength)s
             or ({BOARD} = %(strength)s and player > %(name)s))
         order by {BOARD} desc, player limit %(limit)s
@@ -63,6 +63,25 @@ def by_team(connection: Connection, player: str) -> list[dict[str, Any]]:
         group by team order by matches desc, team
         """,
         {"player": player},
+    )
+
+
+def by_opponent(connection: Connection, player: str, limit: int) -> list[dict[str, Any]]:
+    """The player's final matches by opponent, most met first."""
+    return _dicts(
+        connection,
+        """
+        select opponent, count(*) as matches, count(*) filter (where mine > theirs) as wins,
+          avg(mine - theirs)::float8 as mean_margin
+        from (
+          select player_b as opponent, score_a as mine, score_b as theirs from matches
+            where player_a = %(player)s and status = 'final'
+          union all
+          select player_a, score_b, score_a from matches where player_b = %(player)s and status = 'final'
+        ) as played
+        group by opponent order by matches desc, opponent limit %(limit)s
+        """,
+        {"player": player, "limit": limit},
     )
 
 

@@ -13,7 +13,15 @@ from tipoff.api.access import Scope
 from tipoff.api.forecasts import DIGITS, HALF_80, forecasts
 from tipoff.api.matches.routes import LINK, TOPICS, Cursor, Limit, match_row
 from tipoff.api.matches.schemas import MatchStatus
-from tipoff.api.players.schemas import Career, CareerPage, HeadToHead, PlayerDetail, Rating, TeamRecord
+from tipoff.api.players.schemas import (
+    Career,
+    CareerPage,
+    HeadToHead,
+    OpponentRecord,
+    PlayerDetail,
+    Rating,
+    TeamRecord,
+)
 from tipoff.api.problems import ProblemError
 from tipoff.api.routing import LONGEST_NAME, STORED, Format, Named, backend_of, described, router
 from tipoff.domain.match import Fixture
@@ -23,7 +31,7 @@ from tipoff.storage import browse, overview, people
 from tipoff.storage.browse import Wanted
 from tipoff.storage.pool import Connection
 
-FORM, MEETINGS, NEXT, RATINGS = 10, 20, 10, 500
+FORM, MEETINGS, NEXT, RATINGS, OPPONENTS = 10, 20, 10, 500, 50
 routes = router("players")
 
 
@@ -34,7 +42,7 @@ routes = router("players")
 def list_players(
     request: Request,
     search: Annotated[
-        str | None, Query(max_length=200, pattern=STORED, description="How the name begins, in any case.")
+        str | None, Query(max_length=200, pattern=STORED, description="A part of the name, in any case.")
     ] = None,
     limit: Limit = 50, cursor: Cursor = None, format: Format = None,  # noqa: A002
 ) -> Response:  # fmt: skip
@@ -83,7 +91,7 @@ def list_player_stats(
     **described(Scope.READ, PlayerDetail, "One player", cached=True, problems=[404]),
 )  # fmt: skip
 def get_player(request: Request, handle: Named) -> Response:
-    """Strength with its interval, form, record by team, next fixtures, and how the strength developed."""
+    """Strength with its interval and how it developed, form, record by team and by opponent, next fixtures."""
 
     def question(connection: Connection) -> PlayerDetail:
         _there(connection, handle)
@@ -92,7 +100,11 @@ def get_player(request: Request, handle: Named) -> Response:
         return PlayerDetail(
             player=handle, career=_career(career[0]) if career else None,
             form=[match_row(row) for row in browse.played(connection, Wanted(player=handle), FORM, None)],
-            by_team=[_team(values) for values in people.by_team(connection, handle)],
+            by_team=[TeamRecord(**values, **won(values)) for values in people.by_team(connection, handle)],
+            by_opponent=[
+                OpponentRecord(**values, **won(values))
+                for values in people.by_opponent(connection, handle, OPPONENTS)
+            ],
             next=[match_row(row) for row in browse.booked(connection, coming, NEXT, None)],
             history=[Rating.model_validate(values) for values in people.history(connection, handle, RATINGS)],
         )  # fmt: skip
@@ -149,7 +161,8 @@ def _career(values: Mapping[str, Any]) -> Career:
     )  # fmt: skip
 
 
-def _team(values: Mapping[str, Any]) -> TeamRecord:
+def won(values: Mapping[str, Any]) -> dict[str, float]:
+    """The share of matches won, with its 95 % interval (Wilson)."""
     share = values["wins"] / values["matches"]
     low, high = wilson(share, values["matches"])
-    return TeamRecord(**values, win_share=share, win_low=low, win_high=high)
+    return {"win_share": share, "win_low": low, "win_high": high}

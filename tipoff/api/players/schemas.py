@@ -18,6 +18,10 @@ TEAM: dict[str, Any] = {
     "team": "Boston Celtics", "matches": 97, "wins": 60, "win_share": 0.619, "win_low": 0.519, "win_high": 0.709,
     "mean_margin": 4.2, "mean_total": 110.3,
 }  # fmt: skip
+OPPONENT: dict[str, Any] = {
+    "opponent": "BEN", "matches": 21, "wins": 13, "win_share": 0.619, "win_low": 0.409, "win_high": 0.792,
+    "mean_margin": 2.4,
+}  # fmt: skip
 
 
 class Career(BaseModel):
@@ -59,6 +63,18 @@ class TeamRecord(BaseModel):
     mean_total: float
 
 
+class OpponentRecord(BaseModel):
+    """Final matches against one opponent; the share of wins with its 95 % interval (Wilson)."""
+
+    opponent: str
+    matches: int
+    wins: int
+    win_share: float
+    win_low: float
+    win_high: float
+    mean_margin: float
+
+
 class Rating(BaseModel):
     """A strength that a sealed forecast used."""
 
@@ -73,7 +89,8 @@ class PlayerDetail(BaseModel):
     """One player whole."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{
-        "player": "ANNA", "career": CAREER, "form": [MATCH], "by_team": [TEAM], "next": [],
+        "player": "ANNA", "career": CAREER, "form": [MATCH], "by_team": [TEAM],
+        "by_opponent": [OPPONENT], "next": [],
         "history": [{"at": "2026-11-25T05:33:02Z", "model": "0a" * 32, "matches": 411, "strength": 3.0,
                      "strength_sd": 1.2}]}]})  # fmt: skip
 
@@ -81,6 +98,7 @@ class PlayerDetail(BaseModel):
     career: Career | None = Field(description="Null before the first result.")
     form: list[MatchRow] = Field(description="The last 10 matches, newest first.")
     by_team: list[TeamRecord]
+    by_opponent: list[OpponentRecord] = Field(description="Up to 50, most met first.")
     next: list[MatchRow] = Field(description="Fixtures that have not begun, soonest first.")
     history: list[Rating] = Field(description="The last 500 strengths that sealed forecasts used, oldest first.")
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tipoff.api.matches.schemas import SEAL, START
+
 ESTIMATE: dict[str, Any] = {"mean": 0.646, "low": 0.639, "high": 0.653, "n": 1740}
 FIGURES: dict[str, Any] = {"n": 1740, "measures": {"log_loss": ESTIMATE}, "ece": 0.011}
+SEALED: dict[str, Any] = {
+    **{name: value for name, value in SEAL.items() if name != "grade"}, "external_id": "NB103251126", "start": START,
+    "player_a": "ANNA", "player_b": "BEN", "team_a": "Boston Celtics", "team_b": "New York Knicks",
+    "stream": "Ebasketball 1", "status": "graded", "score_a": 61, "score_b": 54, "hit": True, "log_loss": 0.494,
+}  # fmt: skip
 
 
 class Estimate(BaseModel):
@@ -57,6 +65,7 @@ class Baseline(BaseModel):
     log_loss: Estimate
     accuracy: Estimate
     difference: Estimate
+    by_period: dict[str, Estimate] = Field({}, description="Its log loss by day, week or month of the start (UTC).")
 
 
 class Prices(BaseModel):
@@ -92,7 +101,8 @@ class TrackRecord(BaseModel):
         "by_confidence": {"60% to 65%": FIGURES},
         "bins": [{"low": 0.6, "high": 0.7, "n": 410, "mean_forecast": 0.648, "share_won": 0.651, "share_low": 0.604,
                   "share_high": 0.696}],
-        "baselines": [{"name": "elo", "log_loss": ESTIMATE, "accuracy": ESTIMATE, "difference": ESTIMATE}],
+        "baselines": [{"name": "elo", "log_loss": ESTIMATE, "accuracy": ESTIMATE, "difference": ESTIMATE,
+                       "by_period": {"2026-11-24": ESTIMATE}}],
         "prices": []}]})  # fmt: skip
 
     made_at: dt.datetime = Field(description="When it was worked out (job type track_record).")
@@ -114,3 +124,57 @@ class TrackRecord(BaseModel):
     bins: list[Bin]
     baselines: list[Baseline]
     prices: list[Prices] = Field(description="Against posted prices, where any are known.")
+
+
+class SealStatus(enum.StrEnum):
+    """What became of a sealed forecast: late was sealed after the match really began, open has no result yet."""
+
+    GRADED = "graded"
+    VOID = "void"
+    LATE = "late"
+    OPEN = "open"
+
+
+class Outcome(enum.StrEnum):
+    """Whether the likelier side won."""
+
+    HIT = "hit"
+    MISS = "miss"
+
+
+class SealedForecast(BaseModel):
+    """A forecast as it was sealed, and what came: as its newest grade says."""
+
+    external_id: str
+    start: dt.datetime = Field(description="As graded; before that as sealed.")
+    player_a: str
+    player_b: str
+    team_a: str | None
+    team_b: str | None
+    stream: str | None
+    horizon: int = Field(description="Minutes before the start.")
+    sealed_at: dt.datetime
+    row: int = Field(description="Of the ledger.")
+    hash: str
+    model: str
+    p_a: float
+    margin_mean: float
+    margin_sd: float
+    total_mean: float
+    total_sd: float
+    status: SealStatus
+    score_a: int | None
+    score_b: int | None
+    hit: bool | None = Field(description="Whether the likelier side won; null where it is not graded, or p_a is 0.5.")
+    log_loss: float | None
+
+
+class SealedForecastPage(BaseModel):
+    """Sealed forecasts, newest first: one a match, the newest that was not sealed late."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [
+        {"items": [SEALED], "next_cursor": None, "horizon": 2}]})  # fmt: skip
+
+    items: list[SealedForecast]
+    next_cursor: str | None = Field(description="Also after a short page: of very many, few passed the filters.")
+    horizon: int

@@ -1,0 +1,165 @@
+"""What pages show beyond one resource: every sealed forecast, teams, opponents, logs, fixtures by confidence."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import datetime as dt
+import io
+import math
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from tests.api.test_data import everything, league
+from tests.integration.test_live import bring
+from tests.jobs import eventually
+from tests.sealing import MINUTE, body, waiting
+from tests.web import WebProcess, rows
+from tests.wire import payload
+from tests.wire import row as wire_row
+from tipoff.api.record.schemas import TrackRecord
+from tipoff.pipeline.seal import grade_known
+from tipoff.pipeline.state import Live
+from tipoff.storage import ledger
+from tipoff.storage.pool import Pool
+
+__all__ = ["league"]
+League = tuple[Live, dict[str, Any]]
+SEALED = 40
+SECOND = dt.timedelta(seconds=1)
+
+
+@pytest.fixture(scope="module")
+def sealed(league: League, kept_pool: Pool) -> dict[str, dict[str, Any]]:
+    """Results of 40 sealed forecasts by id: F3 sealed late, F4 void, F5 and F6 moved and sealed again, F7 open."""
+    with kept_pool.connection() as connection:
+        [(now,)] = connection.execute("select date_trunc('second', clock_timestamp())").fetchall()
+        made = waiting(connection, [now + MINUTE + i * SECOND for i in range(SEALED)])
+        margins = [1.5 * (-1) ** i + i / 10 for i in range(SEALED)]
+        moved = [f"F{i}" for i in (5, 6)]
+        assert len(ledger.seal(connection, [body(f, 2, m) for f, m in zip(made, margins, strict=True)])) == SEALED
+        connection.execute(
+            "update upcoming_matches set start_at = start_at + interval '7 s' where external_id = any(%s)", (moved,)
+        )
+        again = [
+            body(dataclasses.replace(f, start=f.start + 7 * SECOND), 2, 9.0) for f in made if f.external_id in moved
+        ]
+        assert all(row.isdigit() for row in ledger.seal(connection, again))
+    results = []
+    for i, f in enumerate(made):
+        late = f.external_id == "F3"
+        start = f.start - 2 * MINUTE if late else f.start + (7 * SECOND if f.external_id in moved else 0 * SECOND)
+        status = {"matchStatus": "MATCH_ABANDONED"} if i == 4 else {}
+        results.append(
+            wire_row(i, start=start, externalId=f.external_id, participantAName=f.player_a,
+                     participantBName=f.player_b, teamAScore=50 + 2 * i, teamBScore=81, **status)
+        )  # fmt: skip
+    with kept_pool.connection() as connection:
+        [(later,)] = connection.execute("select clock_timestamp()").fetchall()
+    bring(kept_pool, payload([r for r in results if r["externalId"] != "F7"], later, later.date()))
+    assert grade_known(kept_pool) == SEALED - 1 + len(moved)
+    return {r["externalId"]: r for r in results}
+
+
+def test_every_sealed_forecast_is_shown_with_what_came(
+    web: WebProcess, sealed: dict[str, dict[str, Any]], kept_pool: Pool
+) -> None:
+    """A loss left out, a match twice, a score or a winner of another match, an order that is none."""
+    shown = everything(web, "/api/record/forecasts?limit=7")
+    assert [s["row"] for s in shown] == sorted((s["row"] for s in shown), reverse=True)
+    assert len({s["external_id"] for s in shown}) == len(shown) == SEALED + 1
+    mine = {s["external_id"]: s for s in shown if s["external_id"] in sealed}
+    assert set(mine) == set(sealed)
+    for external_id, row in sealed.items():
+        got = mine[external_id]
+        status = {"F3": "late", "F4": "void", "F7": "open"}.get(external_id, "graded")
+        assert (got["status"], got["player_a"]) == (status, row["participantAName"]), external_id
+        assert got["start"] == row["startDate"]
+        if status != "graded":
+            assert (got["hit"], got["log_loss"]) == (None, None)
+            continue
+        won = row["teamAScore"] > row["teamBScore"]
+        assert (got["score_a"], got["score_b"]) == (row["teamAScore"], row["teamBScore"])
+        assert got["hit"] == (None if got["p_a"] == 0.5 else (got["p_a"] > 0.5) == won), external_id
+        assert got["log_loss"] == pytest.approx(-math.log(got["p_a"] if won else 1 - got["p_a"]), abs=1e-9)
+        assert (got["margin_mean"] == 9.0) == (external_id in ("F5", "F6"))
+    stored = {row[0]: row[1:] for row in rows(kept_pool, "select seq, hash from ledger")}
+    assert all(stored[s["row"]] == (s["hash"],) for s in shown)
+    exported = csv.DictReader(io.StringIO(web.get("/api/record/forecasts?format=csv&limit=9").text))
+    assert [int(row["row"]) for row in exported] == [s["row"] for s in shown]
+
+
+def test_sealed_forecasts_are_filtered(web: WebProcess, sealed: dict[str, dict[str, Any]]) -> None:
+    """A filter that leaves something out; a wrong one that is ignored."""
+    shown = everything(web, "/api/record/forecasts")
+    wanted = {
+        "status=graded": [s for s in shown if s["status"] == "graded"], "status=void": ["F4"], "status=late": ["F3"],
+        "status=open": ["F7"], "outcome=hit": [s for s in shown if s["hit"]],
+        "outcome=miss": [s for s in shown if s["hit"] is False],
+        "player=PLAYER%203": [s for s in shown if "PLAYER 3" in (s["player_a"], s["player_b"])],
+        "player=RIVAL%203&outcome=miss": [
+            s for s in shown if "RIVAL 3" in (s["player_a"], s["player_b"]) and s["hit"] is False
+        ],
+        "player=RIVAL%204&status=void": ["F4"], "outcome=hit&status=void": [], "horizon=7": [],
+        "horizon=30": ["LATER/1"], "player=NOBODY": [],
+    }  # fmt: skip
+    for query, expected in wanted.items():
+        ids = [one if isinstance(one, str) else one["external_id"] for one in expected]
+        found = everything(web, f"/api/record/forecasts?{query}&limit=3")
+        assert [s["external_id"] for s in found] == ids, query
+    assert len(wanted["outcome=hit"]) > 5 < len(wanted["outcome=miss"])
+    assert web.get("/api/record/forecasts").json()["horizon"] == 2
+    for wrong in ("horizon=0", "horizon=x", "status=lost", "outcome=draw", "cursor=x", "team=X"):
+        assert web.get(f"/api/record/forecasts?{wrong}").status_code == 422, wrong
+
+
+def test_a_record_of_an_earlier_version_is_still_shown(web: WebProcess, sealed: object, kept_pool: Pool) -> None:
+    """A page that is gone after an update until a job has run."""
+    [example] = TrackRecord.model_json_schema()["examples"]
+    outside = ("made_at", "ledger_row", "rows_since", "period")
+    document = {name: value for name, value in example.items() if name not in outside}
+    with kept_pool.connection() as connection:
+        for period in ("week", "month"):
+            connection.execute("insert into track_record values (%s, now(), 1, 0, %s)", (period, Jsonb(document)))
+            document["baselines"] = [{k: v for k, v in b.items() if k != "by_period"} for b in document["baselines"]]
+    eventually(lambda: web.get("/api/record?by=month").status_code == 200, "the record", 5.0)
+    assert web.get("/api/record?by=month").json()["baselines"][0]["by_period"] == {}
+    [baseline] = web.get("/api/record?by=week").json()["baselines"]
+    assert baseline["by_period"] == example["baselines"][0]["by_period"]
+
+
+def test_a_player_is_found_by_any_part_of_the_name(web: WebProcess, league: League, kept_pool: Pool) -> None:
+    """A sign of SQL's patterns that finds everybody; a search that begins at the beginning."""
+    names = [row[0] for row in rows(kept_pool, "select player from player_stats")]
+    inner = names[0][2:5]
+    for part in (inner.lower(), "%", "_", "a", "\\", "é", "0%"):
+        found = {c["player"] for c in everything(web, f"/api/players?search={quote(part)}&limit=200")}
+        assert found == {name for name in names if part.upper() in name}, part
+        assert found or part == "_"
+        assert found != set(names), part
+    assert len(everything(web, "/api/players?search=&limit=200")) == len(names)
+
+
+def test_a_players_record_by_opponent_is_that_of_the_matches(web: WebProcess, league: League) -> None:
+    """A meeting counted for the wrong side, or the rarest opponents instead of the most met."""
+    name = league[1]["a"]
+    met: dict[str, list[int]] = {}
+    for m in everything(web, f"/api/matches?player={quote(name)}&status=final&limit=200"):
+        margin = m["score_a"] - m["score_b"]
+        mine, other = (margin, m["player_b"]) if m["player_a"] == name else (-margin, m["player_a"])
+        met.setdefault(other, []).append(mine)
+    shown = web.get(f"/api/players/{quote(name)}").json()["by_opponent"]
+    expected = sorted(met, key=lambda other: (-len(met[other]), other))
+    assert [o["opponent"] for o in shown] == expected[:50]
+    for o in shown:
+        margins = met[o["opponent"]]
+        n, wins = len(margins), sum(margin > 0 for margin in margins)
+        assert (o["matches"], o["wins"], o["win_share"]) == (n, wins, pytest.approx(wins / n))
+        assert o["mean_margin"] == pytest.approx(sum(margins) / n)
+        assert 0 <= o["win_low"] <= o["win_share"] <= o["win_high"] <= 1
+        for end in (o["win_low"], o["win_high"]):  # the two shares that wins of n are just not apart from
+            z = (o["win_share"] - end) / math.sqrt(end * (1 - end) / n) if 0 < end < 1 else 1.96
+            assert abs(z) == pytest.approx(1.96, abs=1e-3)
