@@ -167,7 +167,8 @@ def _said(normal: NormalDist | None, curve: Curve, words: tuple[str, str]) -> st
         return "No data yet."
     said = f"Mean {number(normal.mean, 1)}, with 80 % probability {_middle(normal)}"
     if usable(curve.line):
-        under, over = (" ".join(p) for p in zip(_sides(curve.line, words), _chances(normal, curve, curve.line), strict=True))
+        pairs = zip(_sides(curve.line, words), _chances(normal, curve, curve.line), strict=True)
+        under, over = (" ".join(pair) for pair in pairs)
         said += f"; {under}, {over}"
     if usable(curve.outcome):
         said += f"; it came to {number(curve.outcome)}"
