@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html.parser
+import weakref
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
@@ -67,9 +68,10 @@ def with_class(page: ET.Element, name: str) -> Iterator[ET.Element]:
     return (one for one in page.iter() if name in one.get("class", "").split())
 
 
-def form(page: ET.Element, action: str) -> dict[str, str]:
-    """The fields of the form that sends to `action`, as a browser without JavaScript would send it untouched."""
-    [found] = [one for one in page.iter("form") if one.get("action", "").partition("#")[0] == action]
+def form(page: ET.Element, action: str, field: str = "") -> dict[str, str]:
+    """The fields of the form that sends to `action` (and has that field), as it is sent without JavaScript."""
+    forms = [one for one in page.iter("form") if one.get("action", "").partition("#")[0] == action]
+    [found] = [one for one in forms if not field or one.find(f".//*[@name='{field}']") is not None]
     fields = {}
     for one in found.iter("input"):
         if one.get("name") and (one.get("type") not in ("checkbox", "radio") or "checked" in one.attrib):
@@ -86,18 +88,19 @@ class Visitor:
 
     def __init__(self, web: WebProcess, key: str | None = None) -> None:
         self.http = httpx.Client(base_url=web.url, timeout=30.0, trust_env=False, follow_redirects=True)
+        weakref.finalize(self, self.http.close)
         if key is not None:
-            self.send("/sign-in", key=key)
+            self.send("/sign-in", key=key, back="/about")
 
     def see(self, path: str, status: int = 200) -> ET.Element:
         """A page."""
         answer = self.http.get(path)
-        assert answer.status_code == status, (path, answer.status_code, answer.text[:2000])
+        assert answer.status_code == status, (path, answer.status_code, words(parse(answer.text))[-600:])
         return parse(answer.text)
 
     def send(self, path: str, status: int = 200, **fields: str) -> ET.Element:
         """Send a form, follow to the page that comes of it."""
         origin = str(self.http.base_url).rstrip("/")
         answer = self.http.post(path, data=fields, headers={"Origin": origin, "Sec-Fetch-Site": "same-origin"})
-        assert answer.status_code == status, (path, answer.status_code, answer.text[:2000])
+        assert answer.status_code == status, (path, answer.status_code, words(parse(answer.text))[-600:])
         return parse(answer.text)

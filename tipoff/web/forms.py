@@ -12,6 +12,7 @@ from tipoff.api.problems import ProblemError
 from tipoff.api.sessions import COOKIE
 
 TOKEN = "csrf"  # noqa: S105 - the name of a field
+KIND = "application/x-www-form-urlencoded"
 MOST_FIELDS = 50
 
 
@@ -23,11 +24,11 @@ async def read_form(request: Request) -> dict[str, str]:
     """
     if comes_from_elsewhere(request):
         raise ProblemError(403, "this form was sent by another site: open the page here and send it again")
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
-        raise ProblemError(415, "a form is sent as application/x-www-form-urlencoded")
+    body = await request.body()
+    if body and request.headers.get("content-type", "").partition(";")[0].strip() != KIND:
+        raise ProblemError(415, f"a form is sent as {KIND}")
     try:
-        text = (await request.body()).decode()
-        fields = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"))
+        fields = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"))
     except ValueError as error:
         raise ProblemError(422, "this form cannot be read") from error
     if "\x00" in "".join(fields.values()):
