@@ -48,7 +48,7 @@ def test_calibration_golden() -> None:
     dot = Picture(calibration.chart([calibration.Bin(0, 1, 9, 0.5, 0.5, 0.2, 0.8)], chart_id="c")).all("circle")[0]
     assert (dot.get("cx"), dot.get("cy"), dot.get("r")) == ("216", "183", "9")
     [title] = dot
-    assert title.text == "50.0% of 9 came true, forecast 50.0% (95 %: 20–80%)"
+    assert title.text == "50.0% of 9 came true, forecast 50.0% (95%: 20–80%)"
 
 
 @pytest.mark.parametrize("n", [1, 2, 50, 10_000])

@@ -29,7 +29,7 @@ class Part:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Share:
-    """How often something came true, its 95 % interval, of how many, and what was stated before."""
+    """How often something came true, its 95% interval, of how many, and what was stated before."""
 
     name: str
     share: float | None
@@ -64,7 +64,7 @@ def parts(
     data: Sequence[Part], *, chart_id: str, title: str, ends: tuple[str, str] | None = None, decimals: int = 1,
     unit: str = "", width: float = svg.WIDTH,
 ) -> Markup:  # fmt: skip
-    """Bars to both sides of 0 with 95 % whiskers; `ends` says what left and right of 0 mean."""
+    """Bars to both sides of 0 with 95% whiskers; `ends` says what left and right of 0 mean."""
     known = [(p, p.value) for p in data if usable(p.value)]
     known = sorted(known, key=lambda k: -abs(k[1]))[:MOST] if len(known) > MOST else known
     reach = [bound for part, value in known for bound in _bounds(part, value)]
@@ -89,13 +89,13 @@ def parts(
 
 def parts_table(data: Sequence[Part], *, caption: str, decimals: int = 1, unit: str = "") -> Markup:
     """Every part with its interval and its words."""
-    return svg.twin(caption, ("Part", "Adds", "95 % interval", "In words"), (
+    return svg.twin(caption, ("Part", "Adds", "95% interval", "In words"), (
         (p.name, signed(p.value, decimals) + unit, _interval(p, decimals), p.words) for p in data
     ))  # fmt: skip
 
 
 def shares(data: Sequence[Share], *, chart_id: str, title: str, width: float = svg.WIDTH) -> Markup:
-    """How often each came true (bar), its interval (whisker) and what had been stated (tick), of 0 to 100 %."""
+    """How often each came true (bar), its interval (whisker) and what had been stated (tick), of 0 to 100%."""
     known = [(s, s.share) for s in data if s.n > 0 and usable(s.share)][:MOST]
     x = shares_axis(0, width)
     stack = stacked([Row(s.name, f"{percent(v)} of {number(s.n)}") for s, v in known], width, 4)
@@ -112,7 +112,7 @@ def shares(data: Sequence[Share], *, chart_id: str, title: str, width: float = s
 
 def shares_table(data: Sequence[Share], *, caption: str) -> Markup:
     """Every share with its interval and its number."""
-    return svg.twin(caption, ("Group", "Came true", "95 % interval", "n", "Stated"), (
+    return svg.twin(caption, ("Group", "Came true", "95% interval", "n", "Stated"), (
         (s.name, percent(s.share, 1), percents(s.low, s.high), number(s.n), percent(s.stated, 1)) for s in data
     ))  # fmt: skip
 
@@ -120,7 +120,7 @@ def shares_table(data: Sequence[Share], *, caption: str) -> Markup:
 def _part(part: Part, value: float, x: Axis, y: float, decimals: int, unit: str) -> Markup:
     left, right = sorted((x.at(0), x.at(value)))
     interval = _interval(part, decimals)
-    said = f"{part.name}: {signed(value, decimals)}{unit}" + (f" (95 %: {interval})" if interval else "")
+    said = f"{part.name}: {signed(value, decimals)}{unit}" + (f" (95%: {interval})" if interval else "")
     side = "side-a" if value >= 0 else "side-b"
     bar = svg.tag("rect", class_=side, x=left, y=y, width=right - left, height=BAR)
     whisker = _whisker(*_bounds(part, value), x, y) if interval else Markup()
@@ -129,7 +129,7 @@ def _part(part: Part, value: float, x: Axis, y: float, decimals: int, unit: str)
 
 def _share(share: Share, value: float, x: Axis, y: float) -> Markup:
     interval = percents(share.low, share.high)
-    said = f"{share.name}: {percent(value, 1)} of {number(share.n)}" + (f" (95 %: {interval})" if interval else "")
+    said = f"{share.name}: {percent(value, 1)} of {number(share.n)}" + (f" (95%: {interval})" if interval else "")
     drawn = [svg.tag("rect", class_="side-a", x=x.start, y=y, width=x.at(value) - x.start, height=BAR)]
     if usable(share.low) and usable(share.high):
         drawn.append(_whisker(share.low, share.high, x, y))

@@ -37,7 +37,7 @@ def chart(
     curve: Curve, *, chart_id: str, title: str, words: tuple[str, str] = ("under", "over"),
     width: float = svg.WIDTH, height: float = 240.0,
 ) -> Markup:  # fmt: skip
-    """The density; left and right of the line in two colours with their chances; a bracket of the middle 80 %."""
+    """The density; left and right of the line in two colours with their chances; a bracket of the middle 80%."""
     normal = normal_of(curve.mean, curve.sd)
     foot = height - _FOOT
     top = _TOP if usable(curve.line) or usable(curve.outcome) else 12.0
@@ -53,11 +53,11 @@ def chart(
 
 
 def table(curve: Curve, *, caption: str, words: tuple[str, str] = ("under", "over")) -> Markup:
-    """Mean, deviation, the middle 80 %, the chances at the line, the outcome."""
+    """Mean, deviation, the middle 80%, the chances at the line, the outcome."""
     normal = normal_of(curve.mean, curve.sd)
     rows = [("Mean", number(curve.mean, 1)), ("Standard deviation", number(curve.sd, 1))]
     if normal is not None:
-        rows.append(("80 % interval", _middle(normal)))
+        rows.append(("80% interval", _middle(normal)))
     if normal is not None and usable(curve.line):
         rows.extend(zip(_sides(curve.line, words), _chances(normal, curve.line, 1), strict=True))
     if usable(curve.outcome):
@@ -153,7 +153,7 @@ def _sides(line: float, words: tuple[str, str]) -> tuple[str, str]:
 
 
 def _chances(normal: NormalDist, line: float, decimals: int = 0) -> tuple[str, str]:
-    """The chances to end under and over the line; rounded so that they add up to 100 %."""
+    """The chances to end under and over the line; rounded so that they add up to 100%."""
     under = round(normal.cdf(line), decimals + 2)
     return percent(under, decimals), percent(1 - under, decimals)
 
@@ -161,7 +161,7 @@ def _chances(normal: NormalDist, line: float, decimals: int = 0) -> tuple[str, s
 def _said(normal: NormalDist | None, curve: Curve, words: tuple[str, str]) -> str:
     if normal is None:
         return "No data yet."
-    said = f"Mean {number(normal.mean, 1)}, with 80 % probability {_middle(normal)}"
+    said = f"Mean {number(normal.mean, 1)}, with 80% probability {_middle(normal)}"
     if usable(curve.line):
         under, over = (" ".join(p) for p in zip(_sides(curve.line, words), _chances(normal, curve.line), strict=True))
         said += f"; {under}, {over}"

@@ -68,7 +68,7 @@ def values_axis(
 
 
 def shares_axis(start: float, end: float) -> Axis:
-    """0 to 100 %."""
+    """0 to 100%."""
     return Axis(0.0, 1.0, start, end, tuple(Tick(k / 5, percent(k / 5), raw(k / 5)) for k in range(6)))
 
 
