@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import math
 from statistics import NormalDist
@@ -9,7 +10,7 @@ from statistics import NormalDist
 import pytest
 
 from tests.charting import HOUR, Picture, T, bins, corners, lines, read, results, shares, stretches
-from tipoff.web.charts import bar, calibration, distribution, form, heat, pairs, series, spark, strip, timeline
+from tipoff.web.charts import bar, calibration, distribution, form, heat, pairs, series, spark, strip, svg, timeline
 
 NEAR = 0.11
 """places are rounded to 0.1"""
@@ -133,7 +134,17 @@ def test_bad_numbers_are_left_out() -> None:
         assert "<rect" not in bar.split(bad)
         assert "<path" not in spark.chart([bad], "none")
         assert 'class="a' not in pairs.chart([pairs.Cell("A", "B", bad, 9)], chart_id="c")
-    assert "no data yet" in distribution.chart(distribution.Curve(3, 0.0), chart_id="c", title="Total")
+    for sd in (0.0, -1.0, 1e-300):
+        assert "no data yet" in distribution.chart(distribution.Curve(3, sd), chart_id="c", title="Total")
+        assert "no data yet" in heat.chart(heat.Scores("A", "B", 3, sd, 126, 12), chart_id="c")
+
+
+def test_a_great_many_lines_are_still_drawn() -> None:
+    """No point is left for each of so many lines."""
+    many = [dataclasses.replace(lines(30, "JUKE")[0], name=f"P{i}") for i in range(800)]
+    picture = Picture(series.chart(many, chart_id="c", title="Strength"))
+    assert len(picture.all("path", "band")) == len(many)
+    assert {t.split(":")[0] for t in picture.titles()} >= {f"P{i}" for i in range(800)}
 
 
 @pytest.mark.parametrize("line", [90.5, 126.0, 129.5, 1e6])
@@ -349,7 +360,7 @@ def test_the_spark_touches_its_lowest_and_highest() -> None:
     """A line that is flat or upside down."""
     root = Picture(bar.split(0.5)).root
     assert root.get("preserveAspectRatio") == "none"
-    line = Picture(spark.svg.tag("div", spark.chart([1, 3, 2], "up"))).all("path", "line")[0]
+    line = Picture(svg.tag("div", spark.chart([1, 3, 2], "up"))).all("path", "line")[0]
     assert list(corners(line)) == [(0, 30.5), (60, 1.5), (120, 16)]
 
 

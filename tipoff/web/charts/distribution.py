@@ -16,6 +16,8 @@ _REACH = 3.2
 """standard deviations to both sides that the curve shows"""
 _FURTHEST = 6.0
 """standard deviations that a line or an outcome may be away for the axis to reach it"""
+_SMALLEST = 1e-6
+"""deviation; with a smaller one nothing is left to be seen, and its density is beyond numbers"""
 _POINTS = 96
 _80 = NormalDist().inv_cdf(0.9)
 _TOP = 54.0
@@ -67,7 +69,7 @@ def table(curve: Curve, *, caption: str, words: tuple[str, str] = ("under", "ove
 
 def normal_of(mean: float | None, sd: float | None) -> NormalDist | None:
     """The normal distribution, if its figures are ones."""
-    return NormalDist(mean, sd) if usable(mean) and usable(sd) and sd > 0 else None
+    return NormalDist(mean, sd) if usable(mean) and usable(sd) and sd >= _SMALLEST else None
 
 
 def _drawn(normal: NormalDist, curve: Curve, x: Axis, y: Axis, words: tuple[str, str]) -> Markup:
