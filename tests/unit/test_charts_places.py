@@ -235,6 +235,15 @@ def test_parts_reach_from_nought_to_their_values() -> None:
     assert [e.text for e in picture.all("text", "row-figure")] == ["+3.4", "−1.6", "0.0"]
 
 
+def test_long_names_of_both_sides_stand_over_the_plot() -> None:
+    """Two handles of forty letters each that are written over the reasons."""
+    for ends in (("A" * 40, "B"), ("helps A", "helps B")):
+        picture = Picture(bar.parts([bar.Part("players", 3.4)], chart_id="c", title="Why", ends=ends))
+        for e in (*picture.all("text", "end-a"), *picture.all("text", "end-b")):
+            below = float(e.get("y", "")) + sum(float(line.get("dy", "0")) for line in e)
+            assert below <= picture.plot[1]
+
+
 def test_many_parts_show_the_largest() -> None:
     """The reason that matters most is cut off because it came late."""
     data = [bar.Part(f"part {i}", 1.0, 0.1) for i in range(100)] + [bar.Part("last", -7.0, 0.1)]

@@ -72,18 +72,18 @@ def parts(
     if both:
         reach += [-bound for bound in reach]
     x = values_axis((0.0, *reach), 0, width, show=signed if both else number)
-    stack = stacked([Row(p.name, signed(v, decimals) + unit, p.words) for p, v in known], width, 24 if ends else 4)
-    foot = (stack.bottom if known else 60.0) + 6
-    top = 20.0 if ends else 2.0
+    header, top = _ends(ends, width)
+    stack = stacked([Row(p.name, signed(v, decimals) + unit, p.words) for p, v in known], width, top + 2)
+    foot = (stack.bottom if known else top + 58) + 6
     return svg.picture(
         "parts", chart_id, title, _left_out(len(known), len(data)), width, foot + 22,
         axes.area(x, Axis(0, 1, foot, top, ())),
         axes.across(x, top, foot, width),
         svg.tag("line", class_="zero", x1=x.at(0), x2=x.at(0), y1=top, y2=foot),
-        _ends(ends, width),
+        header,
         stack.text,
         svg.joined(_part(p, v, x, y, decimals, unit) for (p, v), y in zip(known, stack.bars, strict=True)),
-        Markup() if known else svg.nothing(width / 2, 48),
+        Markup() if known else svg.nothing(width / 2, (top + foot) / 2),
     )  # fmt: skip
 
 
@@ -158,11 +158,13 @@ def _interval(part: Part, decimals: int) -> str:
     return between(low, high, decimals)
 
 
-def _ends(ends: tuple[str, str] | None, width: float) -> Markup:
+def _ends(ends: tuple[str, str] | None, width: float) -> tuple[Markup, float]:
+    """What both sides mean, and where the plot below it begins."""
     if ends is None:
-        return Markup()
+        return Markup(), 2.0
     left, right = svg.broken(f"← {ends[0]}", width / 2 - 8), svg.broken(f"{ends[1]} →", width / 2 - 8)
-    return svg.label(0, 13, left, "end-b") + svg.label(width, 13, right, "end-a", "end")
+    said = svg.label(0, 15, left, "end-b") + svg.label(width, 15, right, "end-a", "end")
+    return said, 4 + svg.LINE * max(len(left), len(right))
 
 
 def _left_out(shown: int, given: int) -> str:
