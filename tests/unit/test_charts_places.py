@@ -356,6 +356,14 @@ def test_a_cell_of_the_matrix_is_in_its_row_and_column() -> None:
     assert [e.text for e in picture.all("text", "cell-figure")] == ["90", "10", "50"]
 
 
+def test_names_of_players_are_on_one_line_where_they_fit() -> None:
+    """The longest handle broken although the column was made for it."""
+    for longest in ("CLUTCHBOX", "A" * 13, "SAINT JR", "Wm" * 5):
+        data = [pairs.Cell("A", longest, 0.5, 9), pairs.Cell("B", "C", 0.5, 9)]
+        rows = Picture(pairs.chart(data, chart_id="c")).all("g", "row")
+        assert [row[0].text for row in rows] == ["1 A", f"2 {longest}", "3 B", "4 C"]
+
+
 def test_of_many_players_the_busiest_are_shown() -> None:
     """Twenty players who never met fill the matrix."""
     data = [pairs.Cell(f"P{i}", f"P{i + 1}", 0.5, 1 + i // 30 * 100) for i in range(60)]

@@ -39,9 +39,10 @@ def chart(cells: Sequence[Cell], *, chart_id: str, title: str = "Head to head", 
     players = _players(cells)
     if not players:
         return svg.picture("pairs", chart_id, title, "No data yet.", width, 80, svg.nothing(width / 2, 44))
-    left = min(max(svg.extent(f"{len(players)} {p}") for p in players) + 8, width / 2)
+    room = min(max(svg.extent(f"{len(players)} {p}") for p in players), width / 2)
+    left = room + 8
     side = (width - left) / len(players)
-    names = [svg.broken(f"{i} {p}", left - 8) for i, p in enumerate(players, 1)]
+    names = [svg.broken(f"{i} {p}", room) for i, p in enumerate(players, 1)]
     high = max(svg.LINE * max(map(len, names)), min(side, 30.0))
     known = {(c.row, c.column): (c, c.share) for c in cells if c.n > 0 and usable(c.share)}
     grid = _Grid(known, left, side, high)
