@@ -36,6 +36,10 @@ insert into upcoming_matches (external_id, start_at, player_a, player_b, team_a,
     case when n > 400 and n %% 50 = 0 then now() end, case when n > 400 and n %% 50 = 0 then 'vanished' end
   from generate_series(1, %(matches)s / 5) as n;
 insert into player_stats select name, 500, 250, 1, 1, now(), now(), random() * 20 - 10, 1, now() from players;
+insert into team_stats select 'TEAM ' || n, 500, 250, 1, 1, random() * 20 - 10, 1, now()
+  from generate_series(0, %(teams)s - 1) as n;
+insert into team_players select 'TEAM ' || t, 'PLAYER ' || p, 500, 250, 1, 1
+  from generate_series(0, %(teams)s - 1) as t, generate_series(0, %(players)s - 1) as p;
 insert into player_ratings
   select 'PLAYER ' || n %% %(players)s, now() - make_interval(mins => n), repeat('a', 64), n, 1, 1, 1
   from generate_series(1, %(matches)s / 5) as n;

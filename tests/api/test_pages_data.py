@@ -22,9 +22,11 @@ from tests.wire import payload
 from tests.wire import row as wire_row
 from tipoff.api.record.schemas import TrackRecord
 from tipoff.pipeline.seal import grade_known
-from tipoff.pipeline.state import Live
+from tipoff.pipeline.state import Live, bring_up_to_date
+from tipoff.pipeline.statistics import refresh_statistics
 from tipoff.storage import ledger
 from tipoff.storage.pool import Pool
+from tipoff.storage.stats import refresh_teams
 
 __all__ = ["league"]
 League = tuple[Live, dict[str, Any]]
@@ -163,3 +165,85 @@ def test_a_players_record_by_opponent_is_that_of_the_matches(web: WebProcess, le
         for end in (o["win_low"], o["win_high"]):  # the two shares that wins of n are just not apart from
             z = (o["win_share"] - end) / math.sqrt(end * (1 - end) / n) if 0 < end < 1 else 1.96
             assert abs(z) == pytest.approx(1.96, abs=1e-3)
+
+
+def by_team(played: list[dict[str, Any]]) -> dict[str, list[tuple[str, int, int]]]:
+    """(player, points for, points against) of each match of each team."""
+    found: dict[str, list[tuple[str, int, int]]] = {}
+    for m in played:
+        for mine, theirs in (("a", "b"), ("b", "a")):
+            one = (m[f"player_{mine}"], m[f"score_{mine}"], m[f"score_{theirs}"])
+            found.setdefault(m[f"team_{mine}"], []).append(one)
+    return found
+
+
+def check(shown: dict[str, Any], played: list[tuple[str, int, int]]) -> None:
+    """Figures of a record are those of its matches."""
+    n, wins = len(played), sum(mine > theirs for _, mine, theirs in played)
+    assert (shown["matches"], shown["wins"], shown["win_share"]) == (n, wins, pytest.approx(wins / n))
+    assert shown["mean_margin"] == pytest.approx(sum(mine - theirs for _, mine, theirs in played) / n)
+    assert shown["mean_total"] == pytest.approx(sum(mine + theirs for _, mine, theirs in played) / n)
+    assert shown["win_low"] < shown["win_share"] < shown["win_high"] or wins in (0, n)
+
+
+def test_teams_are_what_their_matches_and_the_filter_say(web: WebProcess, league: League, kept_pool: Pool) -> None:
+    """A loss counted for the winner, a strength of a player, a team twice or left out."""
+    now = league[1]["now"]
+    refresh_statistics(kept_pool, now)
+    played = by_team(everything(web, "/api/matches?status=final&limit=200"))
+    board = everything(web, "/api/teams?limit=4")
+    assert sorted(t["team"] for t in board) == sorted(played)
+    assert [t["strength"] for t in board] == sorted((t["strength"] for t in board), reverse=True)
+    names, means, covariance = bring_up_to_date(kept_pool, now).state.contrasts("teams")
+    for t in board:
+        check(t, played[t["team"]])
+        i = names.index(t["team"])
+        assert t["strength"] == pytest.approx(means[i], abs=1e-9)
+        assert t["strength_sd"] == pytest.approx(math.sqrt(covariance[i, i]), abs=1e-9)
+        low, high = t["strength"] - 1.2815516 * t["strength_sd"], t["strength"] + 1.2815516 * t["strength_sd"]
+        assert (t["strength_low"], t["strength_high"]) == (pytest.approx(low), pytest.approx(high))
+    streamed = csv.DictReader(io.StringIO(web.get("/api/teams?format=csv").text))
+    assert [row["team"] for row in streamed] == [t["team"] for t in board]
+
+
+def test_one_team_is_shown_whole(web: WebProcess, league: League, kept_pool: Pool) -> None:
+    """Somebody else's matches with a team; fixtures of another one."""
+    refresh_statistics(kept_pool, league[1]["now"])
+    listed = everything(web, "/api/matches?status=final&limit=200")
+    team, played = max(by_team(listed).items(), key=lambda one: len({player for player, _, _ in one[1]}))
+    whole = web.get(f"/api/teams/{quote(team)}").json()
+    assert whole["record"] == next(t for t in everything(web, "/api/teams") if t["team"] == team)
+    members: dict[str, list[tuple[str, int, int]]] = {}
+    for one in played:
+        members.setdefault(one[0], []).append(one)
+    expected = sorted(members, key=lambda player: (-len(members[player]), player))
+    assert [m["player"] for m in whole["by_player"]] == expected[:50]
+    for m in whole["by_player"]:
+        check(m, members[m["player"]])
+    mine = everything(web, f"/api/matches?team={quote(team)}&limit=200")
+    assert whole["last"] == mine[:20]
+    ahead = everything(web, "/api/upcoming-matches")
+    names = [m["external_id"] for m in ahead if team in (m["team_a"], m["team_b"])]
+    assert [m["external_id"] for m in whole["next"]] == names[:10]
+    assert web.get("/api/teams/NOBODY").status_code == 404
+
+
+def test_a_team_that_no_result_names_any_more_is_gone(league: League, pool: Pool) -> None:
+    """A team of a result that was corrected, shown for ever."""
+    now = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
+    with pool.connection() as connection, connection.transaction(force_rollback=True):
+        connection.execute("update matches set team_a = 'MISTAKEN' where external_id = (select min(external_id) "
+                           "from matches where status = 'final')")  # fmt: skip
+        refresh_teams(connection, now, [])
+        [(n, wins, strength)] = connection.execute(
+            "select matches, wins, strength from team_stats where team = 'MISTAKEN'"
+        ).fetchall()
+        assert (n, wins in (0, 1), strength) == (1, True, None)
+        connection.execute("update matches set team_a = 'Harbor Herons' where team_a = 'MISTAKEN'")
+        refresh_teams(connection, now, [])
+        for table in ("team_stats", "team_players"):
+            assert not connection.execute(f"select 1 from {table} where team = 'MISTAKEN'".encode()).fetchall()
+        [(sums, all_of_it)] = connection.execute(
+            "select (select sum(matches) from team_stats), (select 2 * count(*) from matches where status = 'final')"
+        ).fetchall()
+        assert sums == all_of_it

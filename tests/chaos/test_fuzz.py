@@ -22,7 +22,7 @@ from tipoff.pipeline.watch import refresh_record
 from tipoff.storage.pool import Pool
 
 __all__ = ["kept_pool", "league", "shared_dsn", "web"]
-LISTS = ("matches", "players", "player-stats", "jobs", "keys", "ledger", "ml/models", "ml/predictions",
+LISTS = ("matches", "players", "teams", "player-stats", "jobs", "keys", "ledger", "ml/models", "ml/predictions",
          "upcoming-matches", "webhooks/deliveries", "alerts")  # fmt: skip
 
 

@@ -34,6 +34,7 @@ PATHS = {
     "/api/live-scores": [""],
     "/api/matches/{external_id}": ["M77", "U5"],
     "/api/players": ["", "?search=player 19"],
+    "/api/teams": [""], "/api/teams/{team}": ["TEAM 3"],
     "/api/player-stats": ["", "?player=PLAYER 8"],
     "/api/players/{handle}": ["PLAYER 77"],
     "/api/h2h/{a}/{b}": ["PLAYER 1/PLAYER 8"],
