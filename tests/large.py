@@ -62,6 +62,10 @@ insert into job_queue (type, status, progress, result, rank, attempt, created_at
     now() - make_interval(secs => 60 * n - 5)
   from generate_series(1, %(jobs)s) as n;
 insert into job_queue (type, rank) select 'model_review', n from generate_series(1, 300) as n;
+insert into job_queue (id, type, rank) values ('00000000-0000-0000-0000-000000000007', 'model_review', 1);
+insert into job_logs (job_id, token, number, attempt, line)
+  select id, 1, n, 1, 'a line' from (select id from job_queue order by (rank = 1) desc limit 100) q,
+    generate_series(1, 300) as n;
 insert into track_record select p, now(), 2, 2, %(record)s::jsonb from unnest(array['day', 'week', 'month']) as p;
 insert into api_keys (name, scope, sha256, hint) select 'k', 'read', md5(n::text) || md5('y' || n), 'h'
   from generate_series(1, 20000) as n;

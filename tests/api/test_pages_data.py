@@ -7,6 +7,8 @@ import dataclasses
 import datetime as dt
 import io
 import math
+import uuid
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -247,3 +249,60 @@ def test_a_team_that_no_result_names_any_more_is_gone(league: League, pool: Pool
             "select (select sum(matches) from team_stats), (select 2 * count(*) from matches where status = 'final')"
         ).fetchall()
         assert sums == all_of_it
+
+
+def test_a_jobs_log_is_what_its_attempts_wrote(web: WebProcess, pool: Pool) -> None:
+    """A line of another job or twice, attempts in disorder, an attempt that was handed back taken for one."""
+    jobs = [str(row[0]) for row in rows(pool, """
+        insert into job_queue (type, status, progress, result, rank, attempt, started_at, finished_at)
+        select 'model_training', 'completed', 100, '{}', 0, 1, now() - make_interval(secs => n), now()
+        from generate_series(10, 50, 20) as n returning id
+    """)]  # fmt: skip
+    written = [(1, 1, i, f"first {i}") for i in range(5)] + [(2, 1, i, f"again {i}") for i in range(3)]
+    written += [(3, 2, 0, "=HYPERLINK(1)"), (3, 2, 1, "<script>")]
+    begin = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+    with pool.connection() as connection:
+        for job_id in jobs[:2]:
+            for token, attempt, number, line in reversed(written):
+                connection.execute(
+                    "insert into job_logs values (%s, %s, %s, %s, %s, %s)",
+                    (job_id, token, number, attempt, begin + (100 * token + number) * SECOND, line),
+                )
+    shown = everything(web, f"/api/jobs/{jobs[0]}/log?limit=3")
+    assert [(one["attempt"], one["line"]) for one in shown] == [(attempt, line) for _, attempt, _, line in written]
+    seconds = [100 * token + number for token, _, number, _ in written]
+    assert [dt.datetime.fromisoformat(one["at"]) for one in shown] == [begin + s * SECOND for s in seconds]
+    streamed = csv.DictReader(io.StringIO(web.get(f"/api/jobs/{jobs[0]}/log?format=csv&limit=4").text))
+    assert [row["line"].lstrip("'") for row in streamed] == [line for _, _, _, line in written]
+    whole = web.get(f"/api/jobs/{jobs[0]}").json()
+    assert whole["expected_seconds"] == pytest.approx(30, abs=0.1)
+    told = [(a["attempt"], a["lines"], a["first_line_at"], a["last_line_at"]) for a in whole["attempts"]]
+    assert told == [
+        (1, 5, "2026-03-01T00:01:40Z", "2026-03-01T00:01:44Z"),
+        (1, 3, "2026-03-01T00:03:20Z", "2026-03-01T00:03:22Z"),
+        (2, 2, "2026-03-01T00:05:00Z", "2026-03-01T00:05:01Z"),
+    ]  # fmt: skip
+    assert everything(web, f"/api/jobs/{jobs[2]}/log") == web.get(f"/api/jobs/{jobs[2]}").json()["attempts"] == []
+    assert web.get(f"/api/jobs/{uuid.uuid4()}/log").status_code == 404
+    assert web.get(f"/api/jobs/{uuid.uuid4()}/log?format=csv").status_code == 404
+
+
+def test_a_job_of_a_type_without_history_has_no_expected_time(web: WebProcess, pool: Pool) -> None:
+    """A duration that somebody made up."""
+    here = web.post("/api/ml/train").json()["job_status_url"]
+    assert web.get(here).json()["expected_seconds"] is None
+
+
+@pytest.mark.parametrize(("source", "simulated"), [("league", True), ("h2h-2025", False)])
+def test_the_system_says_whether_its_league_is_simulated(
+    shared_dsn: str, folder: Path, source: str, simulated: bool
+) -> None:
+    """Matches that nobody plays, shown as if somebody did."""
+    one = WebProcess(shared_dsn, folder, TIPOFF_SOURCE=source, TIPOFF_LEAGUE_LABEL="a trial", TIPOFF_HORIZONS="5,60")
+    try:
+        status = one.get("/api/system/status").json()
+        assert (status["source"], status["simulated"]) == (source, simulated)
+        assert (status["league_label"], status["horizons"]) == ("a trial", [60, 5])
+        assert one.get("/api/record/forecasts").json()["horizon"] == 5
+    finally:
+        assert one.stop() == 0

@@ -67,6 +67,7 @@ def known(league: tuple[object, dict[str, Any]], web: WebProcess, kept_pool: Poo
         "job_id of /api/jobs/{job_id}/cancel": [*jobs["pending"], *jobs["running"], *jobs["failed"][:2]],
         "job_id of /api/jobs/{job_id}/retry": [*jobs["failed"], *jobs["cancelled"], *jobs["pending"][:2]],
         "horizon": [2, 30], "cursor of /api/record/forecasts": [written(10**6)],
+        "cursor of /api/jobs/{job_id}/log": [written(1, 0)],
         "webhook_id": keeper.hooks, "alert_id": keeper.alerts,
         "key_id": [make_key(kept_pool, Scope.READ)[1] for _ in range(5)],
     }  # fmt: skip
