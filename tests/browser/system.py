@@ -60,12 +60,12 @@ class System:
         }
 
 
-def start(home: Path, *arguments: str, **settings: str) -> System:
+def start(home: Path, days: int = DAYS, **settings: str) -> System:
     """Run the demo until its dashboard is served."""
     kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "NUMBA_CACHE_DIR", "LANG")}
     generous = {"TIPOFF_READS_A_MINUTE": "1000000", "TIPOFF_WRITES_A_MINUTE": "100000", "TIPOFF_STREAMS": "1000"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "tipoff", "demo", "--days", str(DAYS), "--port", "0", *arguments], text=True,
+        [sys.executable, "-m", "tipoff", "demo", "--days", str(days), "--port", "0"], text=True,
         bufsize=1, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         env={**kept, **generous, "PYTHONPATH": str(ROOT), "TIPOFF_HOME": str(home), **settings},
     )  # fmt: skip
