@@ -14,6 +14,7 @@ from typing import Any
 
 from bench.api import api
 from bench.data import real, simulated
+from bench.pages import pages
 from bench.pipeline import pipeline
 from bench.queues import queues
 from bench.readme import RESULTS, write_figures
@@ -57,6 +58,7 @@ def parts() -> dict[str, Callable[[], Any]]:
         "queues": queues,
         "pipeline": pipeline,
         "api": api,
+        "pages": pages,
         "cost": lambda: [alone("cost", str(count)) for count in (1_000, 10_000, 100_000)],
     }
 

@@ -36,6 +36,10 @@ insert into upcoming_matches (external_id, start_at, player_a, player_b, team_a,
     case when n > 400 and n %% 50 = 0 then now() end, case when n > 400 and n %% 50 = 0 then 'vanished' end
   from generate_series(1, %(matches)s / 5) as n;
 insert into player_stats select name, 500, 250, 1, 1, now(), now(), random() * 20 - 10, 1, now() from players;
+insert into team_stats select 'TEAM ' || n, 500, 250, 1, 1, random() * 20 - 10, 1, now()
+  from generate_series(0, %(teams)s - 1) as n;
+insert into team_players select 'TEAM ' || t, 'PLAYER ' || p, 500, 250, 1, 1
+  from generate_series(0, %(teams)s - 1) as t, generate_series(0, %(players)s - 1) as p;
 insert into player_ratings
   select 'PLAYER ' || n %% %(players)s, now() - make_interval(mins => n), repeat('a', 64), n, 1, 1, 1
   from generate_series(1, %(matches)s / 5) as n;
@@ -58,6 +62,10 @@ insert into job_queue (type, status, progress, result, rank, attempt, created_at
     now() - make_interval(secs => 60 * n - 5)
   from generate_series(1, %(jobs)s) as n;
 insert into job_queue (type, rank) select 'model_review', n from generate_series(1, 300) as n;
+insert into job_queue (id, type, rank) values ('00000000-0000-0000-0000-000000000007', 'model_review', 1);
+insert into job_logs (job_id, token, number, attempt, line)
+  select id, 1, n, 1, 'a line' from (select id from job_queue order by (rank = 1) desc limit 100) q,
+    generate_series(1, 300) as n;
 insert into track_record select p, now(), 2, 2, %(record)s::jsonb from unnest(array['day', 'week', 'month']) as p;
 insert into api_keys (name, scope, sha256, hint) select 'k', 'read', md5(n::text) || md5('y' || n), 'h'
   from generate_series(1, 20000) as n;

@@ -35,9 +35,11 @@ def free_port() -> int:
 class WebProcess:
     """`uvicorn backend.app.api:app` of its own, with its output in a file; waits until it sees its database."""
 
-    def __init__(self, dsn: str | None, folder: Path, *, wait: bool = True, **settings: str) -> None:
+    def __init__(
+        self, dsn: str | None, folder: Path, *, wait: bool = True, port: int | None = None, **settings: str
+    ) -> None:
         self.log = folder / f"web-{free_port()}.log"
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         hidden = {"DATABASE_URL", "RENDER", "SUPABASE_URL", "OPERATOR_API_KEY"}
         environment = {k: v for k, v in os.environ.items() if k not in hidden}

@@ -33,6 +33,7 @@ from tipoff.api.players.routes import routes as players
 from tipoff.api.predictions.routes import routes as predictions
 from tipoff.api.record.routes import routes as record
 from tipoff.api.system.routes import routes as system
+from tipoff.api.teams.routes import routes as teams
 from tipoff.api.watcher import Watcher
 from tipoff.api.webhooks.routes import routes as webhooks
 from tipoff.health.settings import read_health_settings
@@ -96,7 +97,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.backend, app.state.hub, app.state.looks = backend, hub, Looks(monitor)
     problems.install(app)
     for routes in (
-        matches, players, predictions, models, record, ledger, jobs, live, system, health, alerts, webhooks,
+        matches, players, teams, predictions, models, record, ledger, jobs, live, system, health, alerts, webhooks,
         keys,
     ):  # fmt: skip
         app.router.routes.extend(routes.routes)  # include_router would match each request twice

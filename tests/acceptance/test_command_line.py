@@ -188,10 +188,10 @@ def test_the_live_commands_on_the_built_in_league(home: Path) -> None:
         url = next(e["event"] for e in events if e["event"].startswith("dashboard at")).split()[2].rstrip(",")
         said = next(e["event"] for e in events if "fixtures forecast" in e["event"])
         key = (home / "api-key").read_text().strip()
-        jobs = httpx.get(f"{url}/jobs", headers={"X-API-Key": key}).json()
+        jobs = httpx.get(f"{url}/api/jobs", headers={"X-API-Key": key}).json()
         assert jobs["totals"]["completed"] >= 1
-        assert httpx.post(f"{url}/data/quick-refresh").status_code == 401
-        refreshed = httpx.post(f"{url}/data/quick-refresh", headers={"X-API-Key": key}, timeout=20)
+        assert httpx.post(f"{url}/api/data/quick-refresh").status_code == 401
+        refreshed = httpx.post(f"{url}/api/data/quick-refresh", headers={"X-API-Key": key}, timeout=20)
         assert refreshed.status_code in (202, 409)
         running.send_signal(signal.SIGTERM)
         rest, _ = running.communicate(timeout=60)

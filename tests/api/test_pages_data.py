@@ -7,6 +7,8 @@ import dataclasses
 import datetime as dt
 import io
 import math
+import uuid
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -22,9 +24,11 @@ from tests.wire import payload
 from tests.wire import row as wire_row
 from tipoff.api.record.schemas import TrackRecord
 from tipoff.pipeline.seal import grade_known
-from tipoff.pipeline.state import Live
+from tipoff.pipeline.state import Live, bring_up_to_date
+from tipoff.pipeline.statistics import refresh_statistics
 from tipoff.storage import ledger
 from tipoff.storage.pool import Pool
+from tipoff.storage.stats import refresh_teams
 
 __all__ = ["league"]
 League = tuple[Live, dict[str, Any]]
@@ -163,3 +167,142 @@ def test_a_players_record_by_opponent_is_that_of_the_matches(web: WebProcess, le
         for end in (o["win_low"], o["win_high"]):  # the two shares that wins of n are just not apart from
             z = (o["win_share"] - end) / math.sqrt(end * (1 - end) / n) if 0 < end < 1 else 1.96
             assert abs(z) == pytest.approx(1.96, abs=1e-3)
+
+
+def by_team(played: list[dict[str, Any]]) -> dict[str, list[tuple[str, int, int]]]:
+    """(player, points for, points against) of each match of each team."""
+    found: dict[str, list[tuple[str, int, int]]] = {}
+    for m in played:
+        for mine, theirs in (("a", "b"), ("b", "a")):
+            one = (m[f"player_{mine}"], m[f"score_{mine}"], m[f"score_{theirs}"])
+            found.setdefault(m[f"team_{mine}"], []).append(one)
+    return found
+
+
+def check(shown: dict[str, Any], played: list[tuple[str, int, int]]) -> None:
+    """Figures of a record are those of its matches."""
+    n, wins = len(played), sum(mine > theirs for _, mine, theirs in played)
+    assert (shown["matches"], shown["wins"], shown["win_share"]) == (n, wins, pytest.approx(wins / n))
+    assert shown["mean_margin"] == pytest.approx(sum(mine - theirs for _, mine, theirs in played) / n)
+    assert shown["mean_total"] == pytest.approx(sum(mine + theirs for _, mine, theirs in played) / n)
+    assert shown["win_low"] < shown["win_share"] < shown["win_high"] or wins in (0, n)
+
+
+def test_teams_are_what_their_matches_and_the_filter_say(web: WebProcess, league: League, kept_pool: Pool) -> None:
+    """A loss counted for the winner, a strength of a player, a team twice or left out."""
+    now = league[1]["now"]
+    refresh_statistics(kept_pool, now)
+    played = by_team(everything(web, "/api/matches?status=final&limit=200"))
+    board = everything(web, "/api/teams?limit=4")
+    assert sorted(t["team"] for t in board) == sorted(played)
+    assert [t["strength"] for t in board] == sorted((t["strength"] for t in board), reverse=True)
+    names, means, covariance = bring_up_to_date(kept_pool, now).state.contrasts("teams")
+    for t in board:
+        check(t, played[t["team"]])
+        i = names.index(t["team"])
+        assert t["strength"] == pytest.approx(means[i], abs=1e-9)
+        assert t["strength_sd"] == pytest.approx(math.sqrt(covariance[i, i]), abs=1e-9)
+        low, high = t["strength"] - 1.2815516 * t["strength_sd"], t["strength"] + 1.2815516 * t["strength_sd"]
+        assert (t["strength_low"], t["strength_high"]) == (pytest.approx(low), pytest.approx(high))
+    streamed = csv.DictReader(io.StringIO(web.get("/api/teams?format=csv").text))
+    assert [row["team"] for row in streamed] == [t["team"] for t in board]
+
+
+def test_one_team_is_shown_whole(web: WebProcess, league: League, kept_pool: Pool) -> None:
+    """Somebody else's matches with a team; fixtures of another one."""
+    refresh_statistics(kept_pool, league[1]["now"])
+    listed = everything(web, "/api/matches?status=final&limit=200")
+    team, played = max(by_team(listed).items(), key=lambda one: len({player for player, _, _ in one[1]}))
+    whole = web.get(f"/api/teams/{quote(team)}").json()
+    assert whole["record"] == next(t for t in everything(web, "/api/teams") if t["team"] == team)
+    members: dict[str, list[tuple[str, int, int]]] = {}
+    for one in played:
+        members.setdefault(one[0], []).append(one)
+    expected = sorted(members, key=lambda player: (-len(members[player]), player))
+    assert [m["player"] for m in whole["by_player"]] == expected[:50]
+    for m in whole["by_player"]:
+        check(m, members[m["player"]])
+    mine = everything(web, f"/api/matches?team={quote(team)}&limit=200")
+    assert whole["last"] == mine[:20]
+    ahead = everything(web, "/api/upcoming-matches")
+    names = [m["external_id"] for m in ahead if team in (m["team_a"], m["team_b"])]
+    assert [m["external_id"] for m in whole["next"]] == names[:10]
+    assert web.get("/api/teams/NOBODY").status_code == 404
+
+
+def test_a_team_that_no_result_names_any_more_is_gone(league: League, pool: Pool) -> None:
+    """A team of a result that was corrected, shown for ever."""
+    now = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
+    with pool.connection() as connection, connection.transaction(force_rollback=True):
+        connection.execute("update matches set team_a = 'MISTAKEN' where external_id = (select min(external_id) "
+                           "from matches where status = 'final')")  # fmt: skip
+        refresh_teams(connection, now, [])
+        [(n, wins, strength)] = connection.execute(
+            "select matches, wins, strength from team_stats where team = 'MISTAKEN'"
+        ).fetchall()
+        assert (n, wins in (0, 1), strength) == (1, True, None)
+        connection.execute("update matches set team_a = 'Harbor Herons' where team_a = 'MISTAKEN'")
+        refresh_teams(connection, now, [])
+        for table in ("team_stats", "team_players"):
+            assert not connection.execute(f"select 1 from {table} where team = 'MISTAKEN'".encode()).fetchall()
+        [(sums, all_of_it)] = connection.execute(
+            "select (select sum(matches) from team_stats), (select 2 * count(*) from matches where status = 'final')"
+        ).fetchall()
+        assert sums == all_of_it
+
+
+def test_a_jobs_log_is_what_its_attempts_wrote(web: WebProcess, pool: Pool) -> None:
+    """A line of another job or twice, attempts in disorder, an attempt that was handed back taken for one."""
+    jobs = [str(row[0]) for row in rows(pool, """
+        insert into job_queue (type, status, progress, result, rank, attempt, started_at, finished_at)
+        select 'model_training', 'completed', 100, '{}', 0, 1, now() - make_interval(secs => n), now()
+        from generate_series(10, 50, 20) as n returning id
+    """)]  # fmt: skip
+    written = [(1, 1, i, f"first {i}") for i in range(5)] + [(2, 1, i, f"again {i}") for i in range(3)]
+    written += [(3, 2, 0, "=HYPERLINK(1)"), (3, 2, 1, "<script>")]
+    begin = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+    with pool.connection() as connection:
+        for job_id in jobs[:2]:
+            for token, attempt, number, line in reversed(written):
+                connection.execute(
+                    "insert into job_logs values (%s, %s, %s, %s, %s, %s)",
+                    (job_id, token, number, attempt, begin + (100 * token + number) * SECOND, line),
+                )
+    shown = everything(web, f"/api/jobs/{jobs[0]}/log?limit=3")
+    assert [(one["attempt"], one["line"]) for one in shown] == [(attempt, line) for _, attempt, _, line in written]
+    seconds = [100 * token + number for token, _, number, _ in written]
+    assert [dt.datetime.fromisoformat(one["at"]) for one in shown] == [begin + s * SECOND for s in seconds]
+    streamed = csv.DictReader(io.StringIO(web.get(f"/api/jobs/{jobs[0]}/log?format=csv&limit=4").text))
+    assert [row["line"].lstrip("'") for row in streamed] == [line for _, _, _, line in written]
+    whole = web.get(f"/api/jobs/{jobs[0]}").json()
+    assert whole["expected_seconds"] == pytest.approx(30, abs=0.1)
+    told = [(a["attempt"], a["lines"], a["first_line_at"], a["last_line_at"]) for a in whole["attempts"]]
+    assert told == [
+        (1, 5, "2026-03-01T00:01:40Z", "2026-03-01T00:01:44Z"),
+        (1, 3, "2026-03-01T00:03:20Z", "2026-03-01T00:03:22Z"),
+        (2, 2, "2026-03-01T00:05:00Z", "2026-03-01T00:05:01Z"),
+    ]  # fmt: skip
+    assert everything(web, f"/api/jobs/{jobs[2]}/log") == web.get(f"/api/jobs/{jobs[2]}").json()["attempts"] == []
+    assert web.get(f"/api/jobs/{uuid.uuid4()}/log").status_code == 404
+    assert web.get(f"/api/jobs/{uuid.uuid4()}/log?format=csv").status_code == 404
+
+
+def test_a_job_of_a_type_without_history_has_no_expected_time(web: WebProcess, pool: Pool) -> None:
+    """A duration that somebody made up."""
+    here = web.post("/api/ml/train").json()["job_status_url"]
+    assert web.get(here).json()["expected_seconds"] is None
+
+
+@pytest.mark.parametrize(("source", "simulated"), [("league", True), ("h2h-2025", False)])
+def test_the_system_says_whether_its_league_is_simulated(
+    shared_dsn: str, folder: Path, source: str, simulated: bool
+) -> None:
+    """Matches that nobody plays, shown as if somebody did."""
+    one = WebProcess(shared_dsn, folder, TIPOFF_SOURCE=source, TIPOFF_LEAGUE_LABEL="a trial", TIPOFF_HORIZONS="5,60")
+    try:
+        status = one.get("/api/system/status").json()
+        assert (status["source"], status["simulated"]) == (source, simulated)
+        assert (status["league_label"], status["horizons"]) == ("a trial", [60, 5])
+        assert one.get("/api/record/forecasts").json()["horizon"] == 5
+    finally:
+        assert one.stop() == 0

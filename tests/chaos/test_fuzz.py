@@ -22,7 +22,7 @@ from tipoff.pipeline.watch import refresh_record
 from tipoff.storage.pool import Pool
 
 __all__ = ["kept_pool", "league", "shared_dsn", "web"]
-LISTS = ("matches", "players", "player-stats", "jobs", "keys", "ledger", "ml/models", "ml/predictions",
+LISTS = ("matches", "players", "teams", "player-stats", "jobs", "keys", "ledger", "ml/models", "ml/predictions",
          "upcoming-matches", "webhooks/deliveries", "alerts")  # fmt: skip
 
 
@@ -67,6 +67,7 @@ def known(league: tuple[object, dict[str, Any]], web: WebProcess, kept_pool: Poo
         "job_id of /api/jobs/{job_id}/cancel": [*jobs["pending"], *jobs["running"], *jobs["failed"][:2]],
         "job_id of /api/jobs/{job_id}/retry": [*jobs["failed"], *jobs["cancelled"], *jobs["pending"][:2]],
         "horizon": [2, 30], "cursor of /api/record/forecasts": [written(10**6)],
+        "cursor of /api/jobs/{job_id}/log": [written(1, 0)],
         "webhook_id": keeper.hooks, "alert_id": keeper.alerts,
         "key_id": [make_key(kept_pool, Scope.READ)[1] for _ in range(5)],
     }  # fmt: skip

@@ -24,6 +24,7 @@ from tipoff.settings import Settings
 from tipoff.storage import models, transitions
 from tipoff.storage.models import StoredState
 
+JOB = "00000000-0000-0000-0000-000000000007"
 SMALL = 5_000
 """rows up to which reading a whole table is what an index would cost too"""
 PATHS = {
@@ -34,6 +35,7 @@ PATHS = {
     "/api/live-scores": [""],
     "/api/matches/{external_id}": ["M77", "U5"],
     "/api/players": ["", "?search=player 19"],
+    "/api/teams": [""], "/api/teams/{team}": ["TEAM 3"],
     "/api/player-stats": ["", "?player=PLAYER 8"],
     "/api/players/{handle}": ["PLAYER 77"],
     "/api/h2h/{a}/{b}": ["PLAYER 1/PLAYER 8"],
@@ -45,6 +47,7 @@ PATHS = {
     "/api/record/forecasts": ["", "?horizon=30", "?horizon=30&player=PLAYER 7", "?horizon=30&status=open",
                               "?horizon=30&status=late", "?horizon=30&outcome=miss", "?horizon=30&outcome=hit"],
     "/api/jobs": ["", "?status=completed", "?job_type=cleanup", "?status=pending&job_type=model_review"],
+    "/api/jobs/{job_id}": [JOB], "/api/jobs/{job_id}/log": [f"{JOB}/log"],
     "/api/system/job-stats": [""], "/api/keys": [""], "/api/system/health": ["?fresh=true"],
     "/api/system/health/history": ["?hours=12"], "/api/alerts": ["", "?state=resolved", "?state=all"],
     "/api/webhooks": [""], "/api/webhooks/deliveries": [""],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import math
 from statistics import NormalDist
@@ -9,7 +10,7 @@ from statistics import NormalDist
 import pytest
 
 from tests.charting import HOUR, Picture, T, bins, corners, lines, read, results, shares, stretches
-from tipoff.web.charts import bar, calibration, distribution, form, heat, pairs, series, spark, strip, timeline
+from tipoff.web.charts import bar, calibration, distribution, form, heat, pairs, series, spark, strip, svg, timeline
 
 NEAR = 0.11
 """places are rounded to 0.1"""
@@ -48,7 +49,7 @@ def test_calibration_golden() -> None:
     dot = Picture(calibration.chart([calibration.Bin(0, 1, 9, 0.5, 0.5, 0.2, 0.8)], chart_id="c")).all("circle")[0]
     assert (dot.get("cx"), dot.get("cy"), dot.get("r")) == ("216", "183", "9")
     [title] = dot
-    assert title.text == "50.0% of 9 came true, forecast 50.0% (95 %: 20–80%)"
+    assert title.text == "50.0% of 9 came true, forecast 50.0% (95%: 20–80%)"
 
 
 @pytest.mark.parametrize("n", [1, 2, 50, 10_000])
@@ -133,7 +134,17 @@ def test_bad_numbers_are_left_out() -> None:
         assert "<rect" not in bar.split(bad)
         assert "<path" not in spark.chart([bad], "none")
         assert 'class="a' not in pairs.chart([pairs.Cell("A", "B", bad, 9)], chart_id="c")
-    assert "no data yet" in distribution.chart(distribution.Curve(3, 0.0), chart_id="c", title="Total")
+    for sd in (0.0, -1.0, 1e-300):
+        assert "no data yet" in distribution.chart(distribution.Curve(3, sd), chart_id="c", title="Total")
+        assert "no data yet" in heat.chart(heat.Scores("A", "B", 3, sd, 126, 12), chart_id="c")
+
+
+def test_a_great_many_lines_are_still_drawn() -> None:
+    """No point is left for each of so many lines."""
+    many = [dataclasses.replace(lines(30, "JUKE")[0], name=f"P{i}") for i in range(800)]
+    picture = Picture(series.chart(many, chart_id="c", title="Strength"))
+    assert len(picture.all("path", "band")) == len(many)
+    assert {t.split(":")[0] for t in picture.titles()} >= {f"P{i}" for i in range(800)}
 
 
 @pytest.mark.parametrize("line", [90.5, 126.0, 129.5, 1e6])
@@ -222,6 +233,15 @@ def test_parts_reach_from_nought_to_their_values() -> None:
         reach = [picture.place("x", value + k * 1.96 * part.sd) for k in (-1, 1)] if part.sd else []
         assert whiskers == pytest.approx(reach, abs=NEAR)
     assert [e.text for e in picture.all("text", "row-figure")] == ["+3.4", "−1.6", "0.0"]
+
+
+def test_long_names_of_both_sides_stand_over_the_plot() -> None:
+    """Two handles of forty letters each that are written over the reasons."""
+    for ends in (("A" * 40, "B"), ("helps A", "helps B")):
+        picture = Picture(bar.parts([bar.Part("players", 3.4)], chart_id="c", title="Why", ends=ends))
+        for e in (*picture.all("text", "end-a"), *picture.all("text", "end-b")):
+            below = float(e.get("y", "")) + sum(float(line.get("dy", "0")) for line in e)
+            assert below <= picture.plot[1]
 
 
 def test_many_parts_show_the_largest() -> None:
@@ -336,6 +356,14 @@ def test_a_cell_of_the_matrix_is_in_its_row_and_column() -> None:
     assert [e.text for e in picture.all("text", "cell-figure")] == ["90", "10", "50"]
 
 
+def test_names_of_players_are_on_one_line_where_they_fit() -> None:
+    """The longest handle broken although the column was made for it."""
+    for longest in ("CLUTCHBOX", "A" * 13, "SAINT JR", "Wm" * 5):
+        data = [pairs.Cell("A", longest, 0.5, 9), pairs.Cell("B", "C", 0.5, 9)]
+        rows = Picture(pairs.chart(data, chart_id="c")).all("g", "row")
+        assert [row[0].text for row in rows] == ["1 A", f"2 {longest}", "3 B", "4 C"]
+
+
 def test_of_many_players_the_busiest_are_shown() -> None:
     """Twenty players who never met fill the matrix."""
     data = [pairs.Cell(f"P{i}", f"P{i + 1}", 0.5, 1 + i // 30 * 100) for i in range(60)]
@@ -349,7 +377,7 @@ def test_the_spark_touches_its_lowest_and_highest() -> None:
     """A line that is flat or upside down."""
     root = Picture(bar.split(0.5)).root
     assert root.get("preserveAspectRatio") == "none"
-    line = Picture(spark.svg.tag("div", spark.chart([1, 3, 2], "up"))).all("path", "line")[0]
+    line = Picture(svg.tag("div", spark.chart([1, 3, 2], "up"))).all("path", "line")[0]
     assert list(corners(line)) == [(0, 30.5), (60, 1.5), (120, 16)]
 
 

@@ -70,7 +70,7 @@ def test_what_tables_say() -> None:
     ]
     total = distribution.Curve(126.0, 11.0, 129.5, 131)
     assert rows(distribution.table(total, caption="x")) == [
-        ["Mean", "126.0"], ["Standard deviation", "11.0"], ["80 % interval", "112 to 140"],
+        ["Mean", "126.0"], ["Standard deviation", "11.0"], ["80% interval", "112 to 140"],
         ["under 129.5", "62.5%"], ["over 129.5", "37.5%"], ["Came to", "131"],
     ]  # fmt: skip
     match = heat.Scores("FROSTII", "JUKE", 4.0, 11.0, 126.0, 12.0, (66, 61))

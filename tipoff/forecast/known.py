@@ -87,9 +87,9 @@ class KnownState:
         block = _symmetric(self.arrays.C[0])[np.ix_(where, where)]
         return [name for name, _ in at], centre @ self.arrays.x[0, where], centre @ block @ centre
 
-    def strengths(self) -> list[tuple[str, float, float]]:
-        """Each player's margin strength against the mean of all and its standard deviation, in points."""
-        names, means, covariance = self.contrasts()
+    def strengths(self, kind: str = "players") -> list[tuple[str, float, float]]:
+        """Each player's (or team's) margin strength against the mean of all and its standard deviation, in points."""
+        names, means, covariance = self.contrasts(kind)
         sds = np.sqrt(np.maximum(np.diag(covariance), 0))
         return [(name, float(mean), float(sd)) for name, mean, sd in zip(names, means, sds, strict=True)]
 

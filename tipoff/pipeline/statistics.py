@@ -1,4 +1,4 @@
-"""Players' careers, with the live filter's strengths where a model forecasts."""
+"""Players' careers and records of teams, with the live filter's strengths where a model forecasts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from tipoff.storage.pool import Pool
 
 
 def refresh_statistics(pool: Pool, now: dt.datetime) -> int:
-    """Recompute every career; returns how many players have one."""
+    """Recompute every career and the record of every team; returns how many players have one."""
     with pool.connection() as connection:
-        if models.active(connection) is None:
-            return stats.refresh(connection, now, [])
-    strengths = bring_up_to_date(pool, now).state.strengths()
+        forecasting = models.active(connection) is not None
+    state = bring_up_to_date(pool, now).state if forecasting else None
     with pool.connection() as connection:
-        return stats.refresh(connection, now, strengths)
+        stats.refresh_teams(connection, now, state.strengths("teams") if state else [])
+        return stats.refresh(connection, now, state.strengths() if state else [])

@@ -125,6 +125,28 @@ def logs(connection: Connection, job_id: uuid.UUID) -> list[tuple[int, int, dt.d
     return [(int(row[0]), int(row[1]), row[2], row[3]) for row in rows]
 
 
+def log_page(
+    connection: Connection, job_id: uuid.UUID, limit: int, after: tuple[int, int] | None
+) -> list[tuple[int, int, int, dt.datetime, str]]:
+    """(token, number, attempt, at, line) in the order written; `after` is (token, number) of the last one seen."""
+    rows = connection.execute(
+        "select token, number, attempt, at, line from job_logs where job_id = %s and (token, number) > (%s, %s) "
+        "order by token, number limit %s",
+        (job_id, *(after or (-1, -1)), limit),
+    ).fetchall()
+    return [(int(row[0]), int(row[1]), int(row[2]), row[3], row[4]) for row in rows]
+
+
+def attempts(connection: Connection, job_id: uuid.UUID) -> list[tuple[int, dt.datetime, dt.datetime, int]]:
+    """(attempt, first line at, last line at, lines) of each that wrote any; one handed back is there twice."""
+    rows = connection.execute(
+        "select attempt, min(at), max(at), count(*) from job_logs where job_id = %s group by token, attempt "
+        "order by token",
+        (job_id,),
+    ).fetchall()
+    return [(int(row[0]), row[1], row[2], int(row[3])) for row in rows]
+
+
 def plan_steps(connection: Connection, job_id: uuid.UUID, names: Sequence[str]) -> None:
     """Write down the steps a job will take; those there already stay as they are, unless they were other ones."""
     connection.execute(

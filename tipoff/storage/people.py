@@ -18,7 +18,7 @@ def board(
     connection: Connection, search: str | None, limit: int, after: tuple[float, str] | None
 ) -> list[dict[str, Any]]:
     """Careers, strongest first; `search` is a part of the name; `after` is (strength, name) of the last one seen."""
-    return _dicts(
+    return dicts(
         connection,
         f"""
         select {CAREER}, {BOARD} as place from player_stats
@@ -34,7 +34,7 @@ def board(
 
 def careers(connection: Connection, player: str | None, limit: int, after: str | None) -> list[dict[str, Any]]:
     """Careers in order of name; of one player where one is named."""
-    return _dicts(
+    return dicts(
         connection,
         f"select {CAREER} from player_stats where (%(player)s::text is null or player = %(player)s) "
         "and (%(after)s::text is null or player > %(after)s) order by player limit %(limit)s",
@@ -49,7 +49,7 @@ def known(connection: Connection, player: str) -> bool:
 
 def by_team(connection: Connection, player: str) -> list[dict[str, Any]]:
     """The player's final matches by the team used, most used first."""
-    return _dicts(
+    return dicts(
         connection,
         """
         select team, count(*) as matches, count(*) filter (where mine > theirs) as wins,
@@ -68,7 +68,7 @@ def by_team(connection: Connection, player: str) -> list[dict[str, Any]]:
 
 def by_opponent(connection: Connection, player: str, limit: int) -> list[dict[str, Any]]:
     """The player's final matches by opponent, most met first."""
-    return _dicts(
+    return dicts(
         connection,
         """
         select opponent, count(*) as matches, count(*) filter (where mine > theirs) as wins,
@@ -87,7 +87,7 @@ def by_opponent(connection: Connection, player: str, limit: int) -> list[dict[st
 
 def history(connection: Connection, player: str, limit: int) -> list[dict[str, Any]]:
     """The newest `limit` strengths that sealed forecasts used, oldest first."""
-    found = _dicts(
+    found = dicts(
         connection,
         "select at, model_sha256 as model, matches, strength, strength_sd from player_ratings "
         "where player = %(player)s order by at desc, model_sha256 limit %(limit)s",
@@ -113,7 +113,8 @@ def meetings(connection: Connection, one: str, other: str) -> tuple[int, int, fl
     return int(row[0]), int(row[1]), row[2], row[3]
 
 
-def _dicts(connection: Connection, query: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+def dicts(connection: Connection, query: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows by the names of their columns."""
     cursor = connection.execute(query.encode(), values)
     names = [column.name for column in cursor.description or []]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -14,9 +14,12 @@ from tipoff.api import answers, cursors
 from tipoff.api.access import Principal, Scope
 from tipoff.api.backend import Backend
 from tipoff.api.jobs.schemas import (
+    Attempt,
     CleanedUp,
     Estimate,
     JobDetail,
+    JobLine,
+    JobLog,
     JobPage,
     JobRow,
     JobStarted,
@@ -192,6 +195,29 @@ def get_job(request: Request, job_id: uuid.UUID) -> Response:
     return answers.read(request, TOPIC, lambda connection: detail(connection, job_id), seconds=SECONDS)
 
 
+@routes.get(
+    "/api/jobs/{job_id}/log", operation_id="get_job_log",
+    **described(Scope.READ, JobLog, "What a job wrote", csv=True, cached=True, headers=LINK, problems=[404]),
+)  # fmt: skip
+def get_log(
+    request: Request, job_id: uuid.UUID, limit: Limit = 50, cursor: Cursor = None,
+    format: Format = None,  # noqa: A002
+) -> Response:  # fmt: skip
+    """Lines that the job's process wrote, attempt by attempt, oldest first."""
+    begin: Any = cursors.read(cursor, int, int)
+
+    def page(connection: Connection, after: Any) -> tuple[list[JobLine], Any]:
+        _there(connection, job_id)
+        found = jobs.log_page(connection, job_id, limit + 1, after)
+        lines = [JobLine(attempt=attempt, at=at, line=line) for _, _, attempt, at, line in found[:limit]]
+        return lines, found[limit - 1][:2] if len(found) > limit else None
+
+    def made(_: Connection, items: list[JobLine], next_cursor: str | None) -> JobLog:
+        return JobLog(items=items, next_cursor=next_cursor)
+
+    return answers.listed(request, format, JobLine, page, begin, TOPIC, made, seconds=SECONDS)
+
+
 @routes.post(
     "/api/jobs/{job_id}/cancel", operation_id="cancel_job",
     **described(Scope.OPERATE, JobDetail, "Cancel a job", problems=[404, 409, 413]),
@@ -214,8 +240,7 @@ def _change(request: Request, job_id: uuid.UUID, what: Literal["cancel", "retry"
     service = backend_of(request).jobs
 
     def act(connection: Connection) -> tuple[int, JobDetail, answers.Headers]:
-        if jobs.get(connection, job_id) is None:
-            raise ProblemError(404, f"there is no job {job_id}")
+        _there(connection, job_id)
         try:
             (service.cancel if what == "cancel" else service.retry)(connection, job_id)
         except InputError as error:
@@ -227,16 +252,26 @@ def _change(request: Request, job_id: uuid.UUID, what: Literal["cancel", "retry"
 
 def detail(connection: Connection, job_id: uuid.UUID) -> JobDetail:
     """The job whole; raises ProblemError (404) where there is none."""
-    job = jobs.get(connection, job_id)
-    if job is None:
-        raise ProblemError(404, f"there is no job {job_id}")
+    job = _there(connection, job_id)
+    _, expected, _ = jobs.history(connection, job.type)
     seconds = (job.finished_at - job.started_at).total_seconds() if job.started_at and job.finished_at else None
     return JobDetail(
         **row_of(job).model_dump(), configuration=job.params, priority=job.priority, worker=job.worker,
         parent=job.parent, run_after=job.run_after, cancel_requested_at=job.cancel_requested_at, result=job.result,
-        error=job.error, seconds=seconds,
+        error=job.error, seconds=seconds, expected_seconds=expected,
         steps=[JobStep.model_validate(step, from_attributes=True) for step in jobs.steps(connection, job_id)],
+        attempts=[
+            Attempt(attempt=attempt, first_line_at=first, last_line_at=last, lines=lines)
+            for attempt, first, last, lines in jobs.attempts(connection, job_id)
+        ],
     )  # fmt: skip
+
+
+def _there(connection: Connection, job_id: uuid.UUID) -> Job:
+    job = jobs.get(connection, job_id)
+    if job is None:
+        raise ProblemError(404, f"there is no job {job_id}")
+    return job
 
 
 def row_of(job: Job) -> JobRow:

@@ -142,6 +142,15 @@ class JobStep(BaseModel):
     finished_at: dt.datetime | None
 
 
+class Attempt(BaseModel):
+    """What an attempt wrote: nothing is known of one that wrote no line."""
+
+    attempt: int
+    first_line_at: dt.datetime
+    last_line_at: dt.datetime
+    lines: int = Field(description="Of its output; of very much the first and the last lines are kept.")
+
+
 class JobDetail(JobRow):
     """One job whole."""
 
@@ -153,7 +162,9 @@ class JobDetail(JobRow):
         "priority": 0, "worker": None, "parent": None, "run_after": "2026-11-25T05:00:00Z",
         "cancel_requested_at": None, "result": None,
         "error": {"kind": "time_limit", "message": "ran for 120 s", "where": "cleanup"}, "seconds": 62.8,
-        "steps": []}]})  # fmt: skip
+        "expected_seconds": 41.0, "steps": [],
+        "attempts": [{"attempt": 3, "first_line_at": "2026-11-25T05:00:01Z", "last_line_at": "2026-11-25T05:01:02Z",
+                      "lines": 14}]}]})  # fmt: skip
 
     configuration: dict[str, Any]
     priority: int
@@ -164,7 +175,30 @@ class JobDetail(JobRow):
     result: Any
     error: dict[str, str] | None
     seconds: float | None = Field(description="How long its last attempt ran, where it has ended.")
+    expected_seconds: float | None = Field(description="Median of the last 50 completed jobs of its type.")
     steps: list[JobStep]
+    attempts: list[Attempt] = Field(
+        description="That wrote a line, in order; one that was handed back is there twice."
+    )
+
+
+class JobLine(BaseModel):
+    """A line that a job's process wrote, without secrets."""
+
+    attempt: int
+    at: dt.datetime
+    line: str
+
+
+class JobLog(BaseModel):
+    """Lines in the order written."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{
+        "items": [{"attempt": 1, "at": "2026-11-25T05:00:01Z", "line": "7 new results"}],
+        "next_cursor": None}]})  # fmt: skip
+
+    items: list[JobLine]
+    next_cursor: str | None
 
 
 class CleanedUp(BaseModel):

@@ -152,16 +152,20 @@ def _there(connection: Connection, name: str) -> None:
 
 
 def _career(values: Mapping[str, Any]) -> Career:
+    return Career(**{name: values[name] for name in values if name != "place"}, **around(values))
+
+
+def around(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The 80 % interval of a strength."""
     strength, sd = values["strength"], values["strength_sd"]
     half = None if strength is None or sd is None else HALF_80 * sd
-    return Career(
-        **{name: values[name] for name in values if name != "place"},
-        strength_low=None if half is None else strength - half,
-        strength_high=None if half is None else strength + half,
-    )  # fmt: skip
+    return {
+        "strength_low": None if half is None else strength - half,
+        "strength_high": None if half is None else strength + half,
+    }
 
 
-def won(values: Mapping[str, Any]) -> dict[str, float]:
+def won(values: Mapping[str, Any]) -> dict[str, Any]:
     """The share of matches won, with its 95 % interval (Wilson)."""
     share = values["wins"] / values["matches"]
     low, high = wilson(share, values["matches"])

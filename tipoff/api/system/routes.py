@@ -35,14 +35,15 @@ async def health(request: Request) -> Response:
 )  # fmt: skip
 def system_status(request: Request) -> Response:
     """What this installation is and holds, and how fresh that is."""
-    backend = backend_of(request)
+    settings = backend_of(request).settings
 
     def question(connection: Connection) -> Status:
         found = overview.overview(connection)
         active = models.champion(connection)
         return Status(
             version=tipoff.__version__, code_version=code_version(), database_version=found.database_version,
-            schema_version=found.schema_version, schema_expected=files()[-1][0], source=backend.settings.source,
+            schema_version=found.schema_version, schema_expected=files()[-1][0], source=settings.source,
+            simulated=settings.source == "league", league_label=settings.league_label, horizons=settings.horizons,
             rows={name: Rows(rows=rows, exact=exact) for name, (rows, exact) in found.rows.items()},
             champion=Champion(
                 version=active.version, sha256=active.sha256, trained_at=active.created_at,

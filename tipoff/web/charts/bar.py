@@ -29,7 +29,7 @@ class Part:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Share:
-    """How often something came true, its 95 % interval, of how many, and what was stated before."""
+    """How often something came true, its 95% interval, of how many, and what was stated before."""
 
     name: str
     share: float | None
@@ -64,7 +64,7 @@ def parts(
     data: Sequence[Part], *, chart_id: str, title: str, ends: tuple[str, str] | None = None, decimals: int = 1,
     unit: str = "", width: float = svg.WIDTH,
 ) -> Markup:  # fmt: skip
-    """Bars to both sides of 0 with 95 % whiskers; `ends` says what left and right of 0 mean."""
+    """Bars to both sides of 0 with 95% whiskers; `ends` says what left and right of 0 mean."""
     known = [(p, p.value) for p in data if usable(p.value)]
     known = sorted(known, key=lambda k: -abs(k[1]))[:MOST] if len(known) > MOST else known
     reach = [bound for part, value in known for bound in _bounds(part, value)]
@@ -72,30 +72,30 @@ def parts(
     if both:
         reach += [-bound for bound in reach]
     x = values_axis((0.0, *reach), 0, width, show=signed if both else number)
-    stack = stacked([Row(p.name, signed(v, decimals) + unit, p.words) for p, v in known], width, 24 if ends else 4)
-    foot = (stack.bottom if known else 60.0) + 6
-    top = 20.0 if ends else 2.0
+    header, top = _ends(ends, width)
+    stack = stacked([Row(p.name, signed(v, decimals) + unit, p.words) for p, v in known], width, top + 2)
+    foot = (stack.bottom if known else top + 58) + 6
     return svg.picture(
         "parts", chart_id, title, _left_out(len(known), len(data)), width, foot + 22,
         axes.area(x, Axis(0, 1, foot, top, ())),
         axes.across(x, top, foot, width),
         svg.tag("line", class_="zero", x1=x.at(0), x2=x.at(0), y1=top, y2=foot),
-        _ends(ends, width),
+        header,
         stack.text,
         svg.joined(_part(p, v, x, y, decimals, unit) for (p, v), y in zip(known, stack.bars, strict=True)),
-        Markup() if known else svg.nothing(width / 2, 48),
+        Markup() if known else svg.nothing(width / 2, (top + foot) / 2),
     )  # fmt: skip
 
 
 def parts_table(data: Sequence[Part], *, caption: str, decimals: int = 1, unit: str = "") -> Markup:
     """Every part with its interval and its words."""
-    return svg.twin(caption, ("Part", "Adds", "95 % interval", "In words"), (
+    return svg.twin(caption, ("Part", "Adds", "95% interval", "In words"), (
         (p.name, signed(p.value, decimals) + unit, _interval(p, decimals), p.words) for p in data
     ))  # fmt: skip
 
 
 def shares(data: Sequence[Share], *, chart_id: str, title: str, width: float = svg.WIDTH) -> Markup:
-    """How often each came true (bar), its interval (whisker) and what had been stated (tick), of 0 to 100 %."""
+    """How often each came true (bar), its interval (whisker) and what had been stated (tick), of 0 to 100%."""
     known = [(s, s.share) for s in data if s.n > 0 and usable(s.share)][:MOST]
     x = shares_axis(0, width)
     stack = stacked([Row(s.name, f"{percent(v)} of {number(s.n)}") for s, v in known], width, 4)
@@ -112,7 +112,7 @@ def shares(data: Sequence[Share], *, chart_id: str, title: str, width: float = s
 
 def shares_table(data: Sequence[Share], *, caption: str) -> Markup:
     """Every share with its interval and its number."""
-    return svg.twin(caption, ("Group", "Came true", "95 % interval", "n", "Stated"), (
+    return svg.twin(caption, ("Group", "Came true", "95% interval", "n", "Stated"), (
         (s.name, percent(s.share, 1), percents(s.low, s.high), number(s.n), percent(s.stated, 1)) for s in data
     ))  # fmt: skip
 
@@ -120,7 +120,7 @@ def shares_table(data: Sequence[Share], *, caption: str) -> Markup:
 def _part(part: Part, value: float, x: Axis, y: float, decimals: int, unit: str) -> Markup:
     left, right = sorted((x.at(0), x.at(value)))
     interval = _interval(part, decimals)
-    said = f"{part.name}: {signed(value, decimals)}{unit}" + (f" (95 %: {interval})" if interval else "")
+    said = f"{part.name}: {signed(value, decimals)}{unit}" + (f" (95%: {interval})" if interval else "")
     side = "side-a" if value >= 0 else "side-b"
     bar = svg.tag("rect", class_=side, x=left, y=y, width=right - left, height=BAR)
     whisker = _whisker(*_bounds(part, value), x, y) if interval else Markup()
@@ -129,7 +129,7 @@ def _part(part: Part, value: float, x: Axis, y: float, decimals: int, unit: str)
 
 def _share(share: Share, value: float, x: Axis, y: float) -> Markup:
     interval = percents(share.low, share.high)
-    said = f"{share.name}: {percent(value, 1)} of {number(share.n)}" + (f" (95 %: {interval})" if interval else "")
+    said = f"{share.name}: {percent(value, 1)} of {number(share.n)}" + (f" (95%: {interval})" if interval else "")
     drawn = [svg.tag("rect", class_="side-a", x=x.start, y=y, width=x.at(value) - x.start, height=BAR)]
     if usable(share.low) and usable(share.high):
         drawn.append(_whisker(share.low, share.high, x, y))
@@ -158,11 +158,13 @@ def _interval(part: Part, decimals: int) -> str:
     return between(low, high, decimals)
 
 
-def _ends(ends: tuple[str, str] | None, width: float) -> Markup:
+def _ends(ends: tuple[str, str] | None, width: float) -> tuple[Markup, float]:
+    """What both sides mean, and where the plot below it begins."""
     if ends is None:
-        return Markup()
+        return Markup(), 2.0
     left, right = svg.broken(f"← {ends[0]}", width / 2 - 8), svg.broken(f"{ends[1]} →", width / 2 - 8)
-    return svg.label(0, 13, left, "end-b") + svg.label(width, 13, right, "end-a", "end")
+    said = svg.label(0, 15, left, "end-b") + svg.label(width, 15, right, "end-a", "end")
+    return said, 4 + svg.LINE * max(len(left), len(right))
 
 
 def _left_out(shown: int, given: int) -> str:

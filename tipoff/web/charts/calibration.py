@@ -1,4 +1,4 @@
-"""Calibration: of forecasts that said 70 %, did 70 % come true? Dots on the diagonal say yes."""
+"""Calibration: of forecasts that said 70%, did 70% come true? Dots on the diagonal say yes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LABELLED = 10
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Bin:
-    """Forecasts between low and high: how many, their mean, the share that was won, and its 95 % interval."""
+    """Forecasts between low and high: how many, their mean, the share that was won, and its 95% interval."""
 
     low: float
     high: float
@@ -58,7 +58,7 @@ def chart(
         axes.across(x, y.end, foot, width),
         axes.up(y, x.start, x.end),
         svg.tag("line", class_="diagonal", x1=x.start, y1=y.start, x2=x.end, y2=y.end),
-        _hints(x, y),
+        _hints(x, y) if dots else Markup(),
         svg.label(0, 14, "Came true", "axis-name"),
         svg.label(x.end, height - 8, "Forecast probability", "axis-name", "end"),
         _histogram(dots, x, foot),
@@ -69,7 +69,7 @@ def chart(
 
 def table(bins: Sequence[Bin], *, caption: str = "Calibration") -> Markup:
     """Every bin in words."""
-    return svg.twin(caption, ("Forecast", "Matches", "Mean forecast", "Came true", "95 % interval"), (
+    return svg.twin(caption, ("Forecast", "Matches", "Mean forecast", "Came true", "95% interval"), (
         (percents(b.low, b.high), number(b.n), percent(b.mean_forecast, 1), percent(b.share_won, 1),
          percents(b.share_low, b.share_high))
         for b in bins
@@ -107,7 +107,7 @@ def _dot(dot: _Dot, x: Axis, y: Axis, most: int) -> Markup:
     said = f"{percent(dot.won, 1)} of {number(dot.bin.n)} came true, forecast {percent(dot.forecast, 1)}"
     return svg.tag(
         "circle",
-        svg.tag("title", said + (f" (95 %: {interval})" if interval else "")),
+        svg.tag("title", said + (f" (95%: {interval})" if interval else "")),
         class_="dot",
         cx=x.at(dot.forecast),
         cy=y.at(dot.won),
@@ -133,7 +133,7 @@ def _histogram(dots: Sequence[_Dot], x: Axis, foot: float) -> Markup:
 
 
 def _hints(x: Axis, y: Axis) -> Markup:
-    """Which side of the diagonal is which: it changes at 50 %, where the forecast changes its favourite."""
+    """Which side of the diagonal is which: it changes at 50%, where the forecast changes its favourite."""
     return svg.joined(
         svg.label(x.at(at), y.at(height), words, "hint", anchor)
         for at, height, words, anchor in (

@@ -16,6 +16,8 @@ _REACH = 3.2
 """standard deviations to both sides that the curve shows"""
 _FURTHEST = 6.0
 """standard deviations that a line or an outcome may be away for the axis to reach it"""
+_SMALLEST = 1e-6
+"""deviation; with a smaller one nothing is left to be seen, and its density is beyond numbers"""
 _POINTS = 96
 _80 = NormalDist().inv_cdf(0.9)
 _TOP = 54.0
@@ -39,7 +41,7 @@ def chart(
     curve: Curve, *, chart_id: str, title: str, words: tuple[str, str] = ("under", "over"),
     width: float = svg.WIDTH, height: float = 240.0,
 ) -> Markup:  # fmt: skip
-    """The density; left and right of the line in two colours with their chances; a bracket of the middle 80 %."""
+    """The density; left and right of the line in two colours with their chances; a bracket of the middle 80%."""
     normal = normal_of(curve.mean, curve.sd)
     foot = height - _FOOT
     top = _TOP if usable(curve.line) or usable(curve.outcome) else 12.0
@@ -55,11 +57,11 @@ def chart(
 
 
 def table(curve: Curve, *, caption: str, words: tuple[str, str] = ("under", "over")) -> Markup:
-    """Mean, deviation, the middle 80 %, the chances at the line, the outcome."""
+    """Mean, deviation, the middle 80%, the chances at the line, the outcome."""
     normal = normal_of(curve.mean, curve.sd)
     rows = [("Mean", number(curve.mean, 1)), ("Standard deviation", number(curve.sd, 1))]
     if normal is not None:
-        rows.append(("80 % interval", _middle(normal)))
+        rows.append(("80% interval", _middle(normal)))
     if normal is not None and usable(curve.line):
         rows.extend(zip(_sides(curve.line, words), _chances(normal, curve, curve.line, 1), strict=True))
     if usable(curve.outcome):
@@ -69,7 +71,7 @@ def table(curve: Curve, *, caption: str, words: tuple[str, str] = ("under", "ove
 
 def normal_of(mean: float | None, sd: float | None) -> NormalDist | None:
     """The normal distribution, if its figures are ones."""
-    return NormalDist(mean, sd) if usable(mean) and usable(sd) and sd > 0 else None
+    return NormalDist(mean, sd) if usable(mean) and usable(sd) and sd >= _SMALLEST else None
 
 
 def _drawn(normal: NormalDist, curve: Curve, x: Axis, y: Axis, words: tuple[str, str]) -> Markup:
@@ -165,7 +167,7 @@ def _chances(normal: NormalDist, curve: Curve, line: float, decimals: int = 0) -
 def _said(normal: NormalDist | None, curve: Curve, words: tuple[str, str]) -> str:
     if normal is None:
         return "No data yet."
-    said = f"Mean {number(normal.mean, 1)}, with 80 % probability {_middle(normal)}"
+    said = f"Mean {number(normal.mean, 1)}, with 80% probability {_middle(normal)}"
     if usable(curve.line):
         pairs = zip(_sides(curve.line, words), _chances(normal, curve, curve.line), strict=True)
         under, over = (" ".join(pair) for pair in pairs)

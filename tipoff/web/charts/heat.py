@@ -53,7 +53,7 @@ class _Joint:
 
     @property
     def wins(self) -> tuple[str, str]:
-        """Chances of A and B, adding up to 100 %."""
+        """Chances of A and B, adding up to 100%."""
         b = round(self.margin.cdf(0), 2)
         return percent(1 - b), percent(b)
 
@@ -89,14 +89,14 @@ def chart(
 
 
 def table(scores: Scores, *, caption: str = "Score") -> Markup:
-    """What each is expected to score, with 80 % intervals, and the chances to win."""
+    """What each is expected to score, with 80% intervals, and the chances to win."""
     joint = _joint(scores)
     reach = NormalDist().inv_cdf(0.9) * joint.sd if joint else None
     ends = [(number(m - reach), number(m + reach)) for m in joint.means] if joint and reach else [("–", "–")] * 2
     means = joint.means if joint else (None, None)
     wins = joint.wins if joint else ("–", "–")
     outcome = scores.outcome or (None, None)
-    return svg.twin(caption, ("Player", "Mean points", "80 % interval", "Wins", "Scored"), (
+    return svg.twin(caption, ("Player", "Mean points", "80% interval", "Wins", "Scored"), (
         (name, number(means[i], 1), " to ".join(ends[i]), wins[i], number(outcome[i]))
         for i, name in enumerate((scores.name_a, scores.name_b))
     ))  # fmt: skip

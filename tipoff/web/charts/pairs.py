@@ -18,11 +18,13 @@ FEW = 5
 _TOP = 20.0
 _READABLE = 24.0
 """a cell of this width has room for its percent"""
+_NUMBERED = 20.0
+"""in columns of this width each has room for its number; in narrower ones every other"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Cell:
-    """The share of n matches that the player of the row won against that of the column, and its 95 % interval."""
+    """The share of n matches that the player of the row won against that of the column, and its 95% interval."""
 
     row: str
     column: str
@@ -37,22 +39,26 @@ def chart(cells: Sequence[Cell], *, chart_id: str, title: str = "Head to head", 
     players = _players(cells)
     if not players:
         return svg.picture("pairs", chart_id, title, "No data yet.", width, 80, svg.nothing(width / 2, 44))
-    left = min(max(svg.extent(f"{len(players)} {p}") for p in players) + 8, width / 2)
+    room = min(max(svg.extent(f"{len(players)} {p}") for p in players), width / 2)
+    left = room + 8
     side = (width - left) / len(players)
-    names = [svg.broken(f"{i} {p}", left - 8) for i, p in enumerate(players, 1)]
+    names = [svg.broken(f"{i} {p}", room) for i, p in enumerate(players, 1)]
     high = max(svg.LINE * max(map(len, names)), min(side, 30.0))
     known = {(c.row, c.column): (c, c.share) for c in cells if c.n > 0 and usable(c.share)}
     grid = _Grid(known, left, side, high)
     return svg.picture(
         "pairs", chart_id, title, _description(players, cells), width, _TOP + high * len(players),
-        *(svg.label(left + side * (i + 0.5), 13, str(i + 1), "tick-label", "middle") for i in range(len(players))),
+        *(
+            svg.label(left + side * (i + 0.5), 13, str(i + 1), "tick-label", "middle")
+            for i in range(0, len(players), 1 if side >= _NUMBERED else 2)
+        ),
         *(grid.row(i, names[i], player, players) for i, player in enumerate(players)),
     )  # fmt: skip
 
 
 def table(cells: Sequence[Cell], *, caption: str = "Head to head") -> Markup:
     """Every pair."""
-    return svg.twin(caption, ("Player", "Against", "Won", "95 % interval", "n"), (
+    return svg.twin(caption, ("Player", "Against", "Won", "95% interval", "n"), (
         (c.row, c.column, percent(c.share), percents(c.low, c.high), number(c.n)) for c in cells
     ))  # fmt: skip
 
@@ -81,7 +87,7 @@ class _Grid:
         said = f"{cell.row} won {percent(share)} of {number(cell.n)} against {cell.column}"
         few = " few" if cell.n < FEW else ""
         rect = svg.tag(
-            "rect", svg.tag("title", said + (f" (95 %: {interval})" if interval else "")), class_=_heat(share) + few,
+            "rect", svg.tag("title", said + (f" (95%: {interval})" if interval else "")), class_=_heat(share) + few,
             x=x, y=y, width=self.side - 1, height=self.high - 1, data_x=cell.column, data_y=raw(share),
         )  # fmt: skip
         if self.side < _READABLE:

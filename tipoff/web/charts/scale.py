@@ -68,7 +68,7 @@ def values_axis(
 
 
 def shares_axis(start: float, end: float) -> Axis:
-    """0 to 100 %."""
+    """0 to 100%."""
     return Axis(0.0, 1.0, start, end, tuple(Tick(k / 5, percent(k / 5), raw(k / 5)) for k in range(6)))
 
 
@@ -86,6 +86,7 @@ def times_axis(moments: Iterable[dt.datetime], start: float, end: float, *, coun
 
 def thinned(items: Sequence[T], across: Callable[[T], float], up: Callable[[T], float], columns: int) -> list[T]:
     """Of many items at most two a column: the lowest and the highest, so that no extreme is lost."""
+    columns = max(columns, 1)
     if len(items) <= 2 * columns:
         return list(items)
     left, right = min(map(across, items)), max(map(across, items))

@@ -138,7 +138,7 @@ class _Drawn:
         )
 
     def _thinned(self, points: int) -> list[_Known]:
-        return thinned(self._known, lambda k: k.at, lambda k: k.value, max(1, points // 2 // self._among))
+        return thinned(self._known, lambda k: k.at, lambda k: k.value, points // 2 // self._among)
 
 
 def _known(points: Sequence[Point]) -> list[_Known]:

@@ -63,7 +63,9 @@ def label(x: float, y: float, lines: str | Sequence[str], class_: str, anchor: s
 
 def broken(words: str, room: float) -> list[str]:
     """The words in lines that fit into the room, whatever their length; at least one line."""
-    letters = max(1, int(room * len(words) / extent(words))) if words else 1
+    if extent(words) <= room:
+        return [words]
+    letters = max(1, int(room * len(words) / extent(words)))
     return textwrap.wrap(words, letters, break_on_hyphens=False) or [""]
 
 

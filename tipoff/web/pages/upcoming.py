@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from typing import Any
 
@@ -9,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tipoff.web import ask, words
+from tipoff.web.charts import calibration, spark
 from tipoff.web.page import Pages, viewer_of
 from tipoff.web.routing import Page
 
@@ -36,6 +38,7 @@ async def show(request: Request) -> Response:
         "confidences": CONFIDENCES, "record": record.data if record.ok else None, "newcomer": NEWCOMER,
         "running": running.data["items"] if running.ok else [], "begun": bool(request.query_params.get("cursor")),
         "days": _days(page["items"], viewer_of(request).chosen.tz), "tiles": tiles(record),
+        "calibration": calibrated(record),
     }  # fmt: skip
     return await pages.page(request, "upcoming.html", values, sources=[upcoming, record])
 
@@ -67,7 +70,7 @@ def tiles(record: ask.Answer) -> list[dict[str, Any]]:
     if covered and covered["played"]:
         share = covered["sealed"] / covered["played"]
         said = f"{words.number(covered['sealed'])} of {words.number(covered['played'])} matches, {main} min before"
-        made.append({"name": "Sealed in time", "value": words.percent(share, 1), "said": said, "days": []})
+        made.append({"name": "Sealed in time", "value": words.percent(share, 1), "said": said, "spark": ""})
     return [tile for tile in made if tile]
 
 
@@ -78,7 +81,20 @@ def _tile(name: str, estimate: dict[str, Any] | None, kind: str, days: list[Any]
     ends = words.interval(estimate["low"], estimate["high"], show, min(digits, 3))
     points = [day["measures"][measure]["mean"] for day in days if measure in day["measures"]]
     said = f"{ends}, n = {words.number(estimate['n'])}"
-    return {"name": name, "value": show(estimate["mean"], digits), "said": said, "days": points}
+    drawn = spark.chart(points, f"{name} by day") if len(points) > 1 else ""
+    return {"name": name, "value": show(estimate["mean"], digits), "said": said, "spark": drawn}
+
+
+def calibrated(record: ask.Answer) -> dict[str, Any] | None:
+    """What was forecast against what came, with how many forecasts that is from."""
+    if not record.ok or not record.data["bins"]:
+        return None
+    bins = [calibration.Bin(**{f.name: b[f.name] for f in dataclasses.fields(calibration.Bin)})
+            for b in record.data["bins"]]  # fmt: skip
+    return {
+        "chart": calibration.chart(bins, chart_id="calibration"), "table": calibration.table(bins),
+        "n": words.number(sum(one.n for one in bins)),
+    }  # fmt: skip
 
 
 PAGES = (Page("/", show),)

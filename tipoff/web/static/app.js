@@ -8,3 +8,4 @@ startTimes();
 startTheme();
 startForms();
 startLive();
+document.body.dataset.ready = "1";

@@ -1,7 +1,7 @@
 // The page, kept as the server would write it now: when something changed it is asked again, and what differs replaced.
 import { follow } from "./stream.js";
 
-const SOONEST = 900, AT_LEAST_EVERY = 20000;
+const SOONEST = 900, AT_LEAST_EVERY = 15000;
 const served = new Map();
 let asked = 0, timer = 0, busy = false, missed = false;
 

@@ -1,0 +1,92 @@
+"""A running system and a real Chromium for all tests of this folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser.system import System, start, stop
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def system() -> Iterator[System]:
+    """`tipoff demo`, served."""
+    with tempfile.TemporaryDirectory(prefix="tipoff-") as name:
+        home = Path(name)
+        home.chmod(0o755)
+        one = start(home)
+        try:
+            yield one
+        finally:
+            stop(one)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The browser."""
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"there is no Chromium at {CHROMIUM} (apt-get install chromium, or CHROMIUM=...)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@dataclasses.dataclass
+class Seen:
+    """What a page complained about, and what it asked elsewhere for."""
+
+    complaints: list[str] = dataclasses.field(default_factory=list)
+    elsewhere: list[str] = dataclasses.field(default_factory=list)
+
+
+Visit = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(chromium: Browser, system: System) -> Iterator[Visit]:
+    """Open a page in a context of its own; `page.seen` is what it complained about. Asserted at the end."""
+    contexts: list[BrowserContext] = []
+    seen = Seen()
+
+    def open_page(
+        address: str = "/", *, width: int = 1440, scheme: Any = "light", key: str | None = None,
+        elsewhere: str | None = None, **more: Any,
+    ) -> Page:  # fmt: skip
+        host = urlsplit(elsewhere or system.url).netloc
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, base_url=system.url, **more
+        )
+        contexts.append(context)
+        page = context.new_page()
+        if elsewhere is None:  # a server that is killed is complained about
+            page.on("console", lambda m: seen.complaints.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+        page.on("request", lambda r: None if urlsplit(r.url).netloc == host else seen.elsewhere.append(r.url))
+        if key is not None:
+            page.goto("/sign-in")
+            page.fill("#key", key)
+            page.click("main button:has-text('Sign in')")
+            page.wait_for_url("/")
+        page.goto(address)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert seen.elsewhere == []
+    assert seen.complaints == []

@@ -1,0 +1,98 @@
+"""Keyboard only: every control is reached, is seen to have focus; dialogs keep it and give it back."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.system import System
+
+CONTROLS = """() => [...document.querySelectorAll(
+  'a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex="0"]')]
+  .filter((one) => !one.disabled && one.getClientRects().length
+    && one.checkVisibility({ visibilityProperty: true, contentVisibilityAuto: true }))
+  .map((one, i) => { one.dataset.control = String(i); return String(i); })"""
+FOCUSED = """() => {
+  const one = document.activeElement, style = getComputedStyle(one);
+  return [one.dataset.control ?? '', style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2];
+}"""
+
+
+def reached(page: Page) -> tuple[set[str], set[str], set[str]]:
+    """All controls, those that Tab reaches, and those that do not look focused when they are."""
+    wanted = set(page.evaluate(CONTROLS))
+    seen: set[str] = set()
+    unseen: set[str] = set()
+    page.evaluate("document.activeElement.blur()")
+    for _ in range(len(wanted) + 20):
+        page.keyboard.press("Tab")
+        control, visible = page.evaluate(FOCUSED)
+        if control:
+            seen.add(control)
+            if not visible:
+                unseen.add(control)
+        if wanted <= seen:
+            break
+    return wanted, seen, unseen
+
+
+def test_every_control_is_reached_and_seen(visit: Visit, system: System) -> None:
+    """Controls that only a mouse finds; focus that nobody sees."""
+    fixture = system.api("/api/upcoming-matches?limit=1")["items"][0]["external_id"]
+    for address in (
+        "/?search=a&confidence=0.6",
+        f"/matches/{fixture}",
+        "/record",
+        "/players",
+        "/jobs",
+        "/health",
+        "/h2h",
+    ):
+        for width in (1440, 390):
+            page = visit(address, key=system.key, width=width)
+            wanted, seen, unseen = reached(page)
+            described = page.evaluate(
+                '(ids) => ids.map((id) => document.querySelector(`[data-control="${id}"]`).outerHTML.slice(0, 120))',
+                sorted(wanted - seen | unseen),
+            )
+            assert (wanted - seen, unseen) == (set(), set()), (address, width, described)
+            page.context.close()
+
+
+def test_skip_to_content(visit: Visit) -> None:
+    """Tabbing through the navigation on every page."""
+    page = visit("/record")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+
+
+def test_dialogs_keep_and_return_the_focus(visit: Visit, system: System) -> None:
+    """A question behind which one tabs on, or after which one is lost."""
+    page = visit("/models", key=system.key)
+    page.evaluate(
+        """() => {
+      const form = document.createElement('form');
+      form.method = 'get'; form.action = '/about'; form.dataset.confirm = 'Really?';
+      form.innerHTML = '<button id="asks">Do it</button>';
+      document.querySelector('main').prepend(form);
+    }"""
+    )
+    button = page.locator("#asks")
+    button.focus()
+    page.keyboard.press("Enter")
+    dialog = page.locator("#confirm")
+    expect(dialog).to_be_visible()
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        inside = page.evaluate(
+            "document.activeElement === document.body || !!document.activeElement.closest('#confirm')"
+        )
+        assert inside, page.evaluate("document.activeElement.outerHTML")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(button).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Do it").last.click()
+    expect(page).to_have_url(f"{system.url}/about?")

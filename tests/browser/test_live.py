@@ -1,0 +1,165 @@
+"""What happens reaches an open page by itself, and what stops is seen to have stopped."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.system import System
+from tests.web import WebProcess
+from tipoff.domain.match import Match, MatchStatus
+from tipoff.domain.payload import RawPayload
+from tipoff.storage import matches, payloads
+from tipoff.storage.embedded import PrivatePostgres
+from tipoff.storage.pool import Pool, open_pool
+
+SOON = 2.0
+"""seconds in which a change must be seen"""
+LIMIT = 0.35
+"""minutes without an answer of the league after which the badge must say so"""
+
+
+@pytest.fixture(scope="module")
+def database(system: System) -> Iterator[Pool]:
+    """The system's database."""
+    pool = open_pool(dsn(system))
+    yield pool
+    pool.close()
+
+
+def dsn(system: System) -> str:
+    """Its address."""
+    [folder] = system.home.glob("demo-*")
+    return PrivatePostgres(folder).application_dsn
+
+
+def stay(page: Page) -> None:
+    """Mark the document: a reload would lose it."""
+    page.evaluate("window.stayed = true")
+
+
+def stayed(page: Page) -> bool:
+    """Whether it is the same document still."""
+    return bool(page.evaluate("window.stayed === true"))
+
+
+def finish(pool: Pool, fixture: dict[str, Any], a: int, b: int) -> float:
+    """The league says how a match ended; the moment at which that was written."""
+    now = dt.datetime.now(dt.UTC)
+    start = dt.datetime.fromisoformat(fixture["start"])
+    result = Match(
+        fixture["external_id"], start, fixture["player_a"], fixture["player_b"], fixture["team_a"],
+        fixture["team_b"], None, MatchStatus.FINAL, a, b,
+    )  # fmt: skip
+    body = f'["{fixture["external_id"]}"]'.encode()
+    with pool.connection() as connection:
+        [number] = payloads.keep(connection, [RawPayload("test", "test", "results", start.date(), now, body)])
+        payloads.mark_ingested(connection, [number], now)
+        matches.record(connection, [(number, now, [result])])
+    return time.monotonic()
+
+
+def test_a_finished_match_reaches_its_page(visit: Visit, system: System, database: Pool) -> None:
+    """A page that shows a match as coming when it is over."""
+    fixture = system.api("/api/upcoming-matches?limit=3")["items"][2]
+    page = visit(f"/matches/{fixture['external_id']}")
+    lists = visit("/")
+    row = lists.locator(f"#m-{fixture['external_id']}")
+    expect(row).to_be_visible()
+    expect(page.locator("#versus .final")).to_have_count(0)
+    for one in (page, lists):
+        one.wait_for_function("document.body.dataset.ready === '1'")
+        stay(one)
+    settled(system, page)
+    written = finish(database, fixture, 71, 58)
+    expect(page.locator("#versus .final").first).to_have_text("71", timeout=10_000)
+    assert time.monotonic() - written < SOON
+    expect(row).to_have_count(0, timeout=10_000)
+    assert time.monotonic() - written < SOON + 1  # looked at after the other
+    assert stayed(page)
+    assert stayed(lists)
+
+
+def settled(system: System, page: Page) -> None:
+    """Wait until the page's stream is open."""
+    page.wait_for_function("performance.getEntriesByName(location.href).length >= 0")
+    page.wait_for_timeout(500)
+
+
+def test_a_jobs_progress_reaches_open_pages(visit: Visit, system: System) -> None:
+    """A job whose page stands still until it is loaded again."""
+    listed = visit("/jobs")
+    stay(listed)
+    settled(system, listed)
+    job = system.api("/api/data/quick-refresh", "POST")["job_id"]
+    asked = time.monotonic()
+    expect(listed.locator(f"[href='/jobs/{job}']").first).to_be_visible(timeout=10_000)
+    assert time.monotonic() - asked < SOON
+    page = visit(f"/jobs/{job}")
+    stay(page)
+    ended = 0.0
+    while not ended:
+        if system.api(f"/api/jobs/{job}")["status"] == "completed":
+            ended = time.monotonic()
+        page.wait_for_timeout(50)
+    expect(page.locator("#main")).to_contain_text("completed", timeout=10_000, ignore_case=True)
+    assert time.monotonic() - ended < SOON
+    assert stayed(listed)
+    assert stayed(page)
+
+
+def test_a_stream_that_was_cut_heals(visit: Visit, system: System, database: Pool, tmp_path: Path) -> None:
+    """A page that stays blind after the server was away for a moment."""
+    first = WebProcess(dsn(system), tmp_path)
+    try:
+        fixture = system.api("/api/upcoming-matches?limit=6")["items"][5]
+        page = visit(f"{first.url}/matches/{fixture['external_id']}", elsewhere=first.url)
+        settled(system, page)
+        stay(page)
+        first.process.kill()
+        first.process.wait()
+        expect(page.locator("body.unreachable")).to_have_count(1, timeout=10_000)
+        finish(database, fixture, 66, 62)
+        second = WebProcess(dsn(system), tmp_path, port=first.port)
+        try:
+            expect(page.locator("#versus .final").first).to_have_text("66", timeout=30_000)
+            expect(page.locator("body.unreachable")).to_have_count(0)
+            assert stayed(page)
+        finally:
+            page.close()
+            assert second.stop() == 0
+    finally:
+        first.stop()
+
+
+def test_a_frozen_source_turns_the_badge_stale(visit: Visit, system: System, tmp_path: Path) -> None:
+    """Figures that look fresh though the league has not answered for long."""
+    web = WebProcess(
+        dsn(system), tmp_path, TIPOFF_HEALTH_EVERY="1", TIPOFF_HEALTH_FETCH_MINUTES_WARNING=str(LIMIT),
+        TIPOFF_SOURCE="league",
+    )  # fmt: skip
+    try:
+        page = visit(web.url, elsewhere=web.url)
+        badge = page.locator("#badge")
+        expect(badge).to_have_class("badge fresh", timeout=90_000)
+        os.kill(system.process.pid, signal.SIGSTOP)
+        frozen = time.monotonic()
+        try:
+            expect(badge).to_have_class("badge stale", timeout=60_000)
+            assert time.monotonic() - frozen < 60 * LIMIT + 20
+            expect(page.locator("#stale")).to_contain_text("the league last answered", ignore_case=True)
+        finally:
+            os.kill(system.process.pid, signal.SIGCONT)
+        expect(badge).to_have_class("badge fresh", timeout=90_000)
+        page.close()
+    finally:
+        web.stop()
