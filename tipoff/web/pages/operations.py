@@ -94,8 +94,9 @@ TITLES = {operation.job_type: operation.title for operation in OPERATIONS}
 
 
 async def start(request: Request, operation: Operation, fields: Mapping[str, str]) -> ask.Answer:
-    """Ask the API for it; what a field may hold is the API's to judge."""
-    params = {field.name: _sent(field, fields) for field in operation.fields}
+    """Ask the API for it; what a field may hold is the API's to judge, and one left empty has its default."""
+    sent = {field.name: _sent(field, fields) for field in operation.fields}
+    params = {name: value for name, value in sent.items() if value != ""}
     if operation.body:
         return await ask.post(request, operation.address, params)
     return await ask.post(request, operation.address, **params)
