@@ -107,6 +107,8 @@ class Figures:
     n: int
     measures: dict[str, Estimate]
     ece: float | None
+    stated: float | None
+    """mean probability of the likelier side: what the hits are to be compared with"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -227,13 +229,13 @@ def _counted(sealed: Sequence[Sealed]) -> list[Sealed]:
 def figures(graded: Sequence[Sealed]) -> Figures:
     """Scores of graded forecasts, recomputed from what was sealed and what came."""
     if not graded:
-        return Figures(0, {}, None)
+        return Figures(0, {}, None, None)
     numbers, margin, total, days = _arrays(graded)
     scores = score_sealed(numbers, margin, total)
     won = margin > 0
     return Figures(
         len(graded), {name: day_block_mean(scores[name], days) for name in SCORED},
-        ece(calibration_bins(numbers[0], won)),
+        ece(calibration_bins(numbers[0], won)), float(np.maximum(numbers[0], 1 - numbers[0]).mean()),
     )  # fmt: skip
 
 

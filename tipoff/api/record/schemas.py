@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tipoff.api.matches.schemas import SEAL, START
 
 ESTIMATE: dict[str, Any] = {"mean": 0.646, "low": 0.639, "high": 0.653, "n": 1740}
-FIGURES: dict[str, Any] = {"n": 1740, "measures": {"log_loss": ESTIMATE}, "ece": 0.011}
+FIGURES: dict[str, Any] = {"n": 1740, "measures": {"log_loss": ESTIMATE}, "ece": 0.011, "stated": 0.621}
 SEALED: dict[str, Any] = {
     **{name: value for name, value in SEAL.items() if name != "grade"}, "external_id": "NB103251126", "start": START,
     "player_a": "ANNA", "player_b": "BEN", "team_a": "Boston Celtics", "team_b": "New York Knicks",
@@ -34,6 +34,7 @@ class Figures(BaseModel):
     n: int
     measures: dict[str, Estimate]
     ece: float | None = Field(description="Expected calibration error.")
+    stated: float | None = Field(None, description="Mean probability of the likelier side, beside the share of hits.")
 
 
 class Coverage(BaseModel):
