@@ -159,6 +159,7 @@ def test_the_curve_is_cut_at_the_line(line: float) -> None:
     for over in picture.all("path", "over"):
         assert min(x for x, _ in corners(over)) == pytest.approx(at, abs=NEAR)
     [whole] = picture.all("path", "line")
+    assert picture.ticks("x")[-1][0] - picture.ticks("x")[0][0] <= 2 * 7 * 11
     peak = min(corners(whole), key=lambda p: p[1])
     assert peak[0] == pytest.approx(picture.place("x", 126), abs=5)
     p = round(NormalDist(126, 11).cdf(line), 2)
@@ -374,10 +375,12 @@ def test_of_many_players_the_busiest_are_shown() -> None:
 
 
 def test_the_spark_touches_its_lowest_and_highest() -> None:
-    """A line that is flat or upside down."""
+    """A line that is flat or upside down; decoration that is read out, or its words that are not."""
     root = Picture(bar.split(0.5)).root
     assert root.get("preserveAspectRatio") == "none"
-    line = Picture(svg.tag("div", spark.chart([1, 3, 2], "up"))).all("path", "line")[0]
+    both = Picture(svg.tag("div", spark.chart([1, 3, 2], "up")))
+    [line], [picture], [words] = both.all("path", "line"), both.all("svg"), both.all("span")
+    assert (picture.get("aria-hidden"), words.text) == ("true", "up")
     assert list(corners(line)) == [(0, 30.5), (60, 1.5), (120, 16)]
 
 
