@@ -23,10 +23,12 @@ from tests.web import WebProcess, rows
 from tests.wire import payload
 from tests.wire import row as wire_row
 from tipoff.api.record.schemas import TrackRecord
+from tipoff.domain.match import Fixture
 from tipoff.pipeline.seal import grade_known
 from tipoff.pipeline.state import Live, bring_up_to_date
 from tipoff.pipeline.statistics import refresh_statistics
 from tipoff.storage import ledger
+from tipoff.storage.fixtures import see
 from tipoff.storage.pool import Pool
 from tipoff.storage.stats import refresh_teams
 
@@ -306,3 +308,75 @@ def test_the_system_says_whether_its_league_is_simulated(
         assert one.get("/api/record/forecasts").json()["horizon"] == 5
     finally:
         assert one.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def ahead(league: League, kept_pool: Pool) -> list[Fixture]:
+    """1,100 fixtures from two hours ahead on, a minute apart, of everybody known, on four streams."""
+    players = sorted(name for name in league[0].state.roster.players)
+    teams = ["100%_Sure", "São Paulo", *league[0].state.roster.teams]
+    begin = league[1]["now"] + 120 * MINUTE
+    made = [
+        Fixture(f"AHEAD {i:04d}", begin + i * MINUTE, players[i % len(players)],
+                players[(i + 1 + i // len(players)) % len(players)], teams[i % len(teams)],
+                teams[(i + 1) % len(teams)], f"Stream {i % 4}" if i % 5 else None)
+        for i in range(1100)
+    ]  # fmt: skip
+    made = [f for f in made if f.player_a != f.player_b]
+    with kept_pool.connection() as connection:
+        see(connection, [(league[1]["now"], made)])
+    return made
+
+
+def test_fixtures_ahead_are_filtered_by_stream_and_search(web: WebProcess, ahead: list[Fixture]) -> None:
+    """A sign of SQL's patterns that finds everything; a search of one side, or one that is particular about case."""
+    one = ahead[7].player_a
+    eventually(lambda: web.get("/api/upcoming-matches?limit=1").json()["total"] > 900, "the fixtures", 5.0)
+    for query, wanted in {
+        "stream=Stream%202": lambda f: f.stream == "Stream 2", "stream=stream%202": lambda f: f.stream == "stream 2",
+        "search=%25_s": lambda f: "100%_Sure" in (f.team_a, f.team_b), "search=S%C3%A3o": lambda f: "São" in teams(f),
+        f"search={quote(one[1:-1].lower())}": lambda f: one[1:-1] in f.player_a + "\n" + f.player_b
+        or one[1:-1] in teams(f).upper(),
+        "search=100&stream=Stream%203": lambda f: f.stream == "Stream 3"
+        and "100" in teams(f) + f.player_a + f.player_b,
+        f"player={quote(one)}&search=100": lambda f: one in (f.player_a, f.player_b)
+        and "100" in teams(f) + f.player_a + f.player_b,
+    }.items():  # fmt: skip
+        found = everything(web, f"/api/upcoming-matches?{query}&limit=40")
+        expected = [f.external_id for f in ahead if wanted(f)]
+        assert [m["external_id"] for m in found if m["external_id"].startswith("AHEAD")] == expected, query
+        assert 0 < len(expected) < len(ahead) or query == "stream=stream%202"
+    page = web.get("/api/upcoming-matches?stream=Stream%202&limit=3").json()
+    assert {f"Stream {i}" for i in range(4)} <= set(page["streams"])
+    assert None not in page["streams"]
+    assert page["streams"] == sorted(page["streams"])
+    assert page["total"] == 1000
+
+
+def teams(fixture: Fixture) -> str:
+    """Both, apart."""
+    return f"{fixture.team_a}\n{fixture.team_b}"
+
+
+def test_fixtures_are_filtered_by_how_sure_the_forecast_is(
+    web: WebProcess, ahead: list[Fixture], kept_pool: Pool
+) -> None:
+    """A page that leaves out or repeats a fixture where pages meet; a search that goes on for ever, or ends early."""
+    eventually(lambda: web.get("/api/upcoming-matches?limit=2").json()["total"] > 900, "the fixtures", 5.0)
+    listed = everything(web, "/api/upcoming-matches?limit=200")
+    assert len(listed) > 1000
+    for confidence in (0.5, 0.55, 0.65, 0.75):
+        sure = [m["external_id"] for m in listed if max(m["forecast"]["p_a"], 1 - m["forecast"]["p_a"]) >= confidence]
+        for limit in (67, 200):
+            found = everything(web, f"/api/upcoming-matches?confidence={confidence}&limit={limit}")
+            assert [m["external_id"] for m in found] == sure, (confidence, limit)
+        assert sure
+    first = web.get("/api/upcoming-matches?confidence=1&limit=5").json()
+    assert (first["items"], first["next_cursor"] is None) == ([], False)
+    rest = web.get(f"/api/upcoming-matches?confidence=1&limit=5&cursor={first['next_cursor']}").json()
+    assert (rest["items"], rest["next_cursor"]) == ([], None)
+    streamed = csv.DictReader(io.StringIO(web.get("/api/upcoming-matches?confidence=0.65&format=csv").text))
+    sure = [m["external_id"] for m in listed if max(m["forecast"]["p_a"], 1 - m["forecast"]["p_a"]) >= 0.65]
+    assert [row["external_id"] for row in streamed] == sure
+    for wrong in ("0.49", "1.01", "sure"):
+        assert web.get(f"/api/upcoming-matches?confidence={wrong}").status_code == 422

@@ -20,6 +20,11 @@ BOOKED = (
     "external_id, start_at, player_a, player_b, team_a, team_b, stream, status, null::integer, null::integer, "
     "last_seen_at"
 )
+FOUND = (
+    "(strpos(player_a, %(upper)s) > 0 or strpos(player_b, %(upper)s) > 0 "
+    "or strpos(upper(team_a), upper(%(search)s)) > 0 or strpos(upper(team_b), upper(%(search)s)) > 0)"
+)
+"""players' names are in upper case already, also where Postgres knows only that of ASCII"""
 Row = tuple[Any, ...]
 Place = tuple[dt.datetime, str]
 """(start, external id) of the last row of a page"""
@@ -27,13 +32,18 @@ Place = tuple[dt.datetime, str]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wanted:
-    """Filters; with a player and a team, the player used that team. `since` is included, `until` is not."""
+    """Filters; with a player and a team, the player used that team. `since` is included, `until` is not.
+
+    `search` is a part of a player's or a team's name, in any case.
+    """
 
     player: str | None = None
     team: str | None = None
     since: dt.datetime | None = None
     until: dt.datetime | None = None
     status: str | None = None
+    stream: str | None = None
+    search: str | None = None
 
 
 def played(connection: Connection, wanted: Wanted, limit: int, before: Place | None) -> list[Row]:
@@ -58,6 +68,8 @@ def _page(
             ("status = %(status)s", wanted.status is not None),
             ("start_at >= %(since)s", wanted.since is not None),
             ("start_at < %(until)s", wanted.until is not None),
+            ("stream = %(stream)s", wanted.stream is not None),
+            (FOUND, wanted.search is not None),
             (f"(start_at, external_id) {beyond} (%(at)s, %(id)s)", place is not None),
         )
         if used
@@ -76,11 +88,26 @@ def _page(
         where = " and ".join([*mine, *conditions]) or "true"
         branches.append(f"({select} where {where} {by})")
     values = {
-        **dataclasses.asdict(wanted), "limit": limit, "at": place[0] if place else None,
+        **dataclasses.asdict(wanted), "upper": (wanted.search or "").upper(), "limit": limit,
+        "at": place[0] if place else None,
         "id": place[1] if place else None,
     }  # fmt: skip
     query = f"select * from ({' union '.join(branches)}) as found {by}"
     return connection.execute(query.encode(), values).fetchall()
+
+
+def streams_ahead(connection: Connection, since: dt.datetime, most: int) -> dict[str | None, int]:
+    """How many of the next `most` scheduled fixtures each stream shows."""
+    rows = connection.execute(
+        """
+        select stream, count(*) from (
+          select stream from upcoming_matches where status = 'scheduled' and start_at >= %s
+          order by start_at, external_id limit %s
+        ) as ahead group by stream order by stream
+        """,
+        (since, most),
+    ).fetchall()
+    return {row[0]: int(row[1]) for row in rows}
 
 
 def one(connection: Connection, external_id: str) -> Row | None:

@@ -13,6 +13,7 @@ from tipoff.api import answers, cursors
 from tipoff.api.access import Scope
 from tipoff.api.forecasts import forecasts, seals
 from tipoff.api.matches.schemas import (
+    Forecast,
     LivePage,
     LiveRow,
     MatchDetail,
@@ -28,11 +29,16 @@ from tipoff.api.matches.schemas import (
 from tipoff.api.problems import ProblemError
 from tipoff.api.routing import LONGEST_NAME, STORED, Format, Named, backend_of, described, router
 from tipoff.domain.match import Fixture
+from tipoff.forecast.known import KnownState
 from tipoff.storage import browse, overview
 from tipoff.storage.browse import Wanted
 from tipoff.storage.pool import Connection
 
 IN_PLAY = dt.timedelta(minutes=45)
+AHEAD = 1_000
+"""fixtures that one request counts, or looks through for those that are sure enough"""
+BATCH = 100
+"""fixtures that are forecast together while looking"""
 BOOKED = (MatchStatus.SCHEDULED, MatchStatus.WITHDRAWN, MatchStatus.PLAYED)
 TOPICS = ("matches", "predictions", "models")
 NAMES = list(MatchRow.model_fields)
@@ -61,39 +67,86 @@ LINK = {"Link": "The next page."}
     **described(Scope.READ, UpcomingPage, "Fixtures with their forecasts", csv=True, cached=True, headers=LINK),
 )  # fmt: skip
 def list_upcoming(
-    request: Request, player: Player = None, team: Team = None, limit: Limit = 50, cursor: Cursor = None,
-    format: Format = None,  # noqa: A002
+    request: Request, player: Player = None, team: Team = None,
+    stream: Annotated[
+        str | None,
+        Query(max_length=LONGEST_NAME, pattern=STORED, description="Only on this stream, exactly as named."),
+    ] = None,
+    search: Annotated[
+        str | None,
+        Query(max_length=200, pattern=STORED, description="A part of a player's or team's name, in any case."),
+    ] = None,
+    confidence: Annotated[
+        float | None, Query(ge=0.5, le=1, description="Least probability of the likelier side.")
+    ] = None,
+    limit: Limit = 50, cursor: Cursor = None, format: Format = None,  # noqa: A002
 ) -> Response:  # fmt: skip
     """Fixtures that have not begun, soonest first, with what the champion says of each now."""
     place: Any = cursors.read(cursor, dt.datetime, str)
     backend = backend_of(request)
 
     def page(connection: Connection, after: Any) -> tuple[list[UpcomingRow], Any]:
-        now = overview.now(connection)
-        wanted = Wanted(player, team, now, None, MatchStatus.SCHEDULED.value)
-        found = browse.booked(connection, wanted, limit + 1, after)
-        shown = [match_row(row) for row in found[:limit]]
-        newest = backend.newest.find(connection)
-        made = forecasts(newest.state, [fixture_of(row) for row in shown]) if newest else []
-        sealed = seals(connection, [row.external_id for row in shown])
+        now, newest = overview.now(connection), backend.newest.find(connection)
+        wanted = Wanted(player, team, now, None, MatchStatus.SCHEDULED.value, stream, search or None)
+        state = newest.state if newest else None
+        if confidence is None:
+            found, following = _ahead(connection, state, wanted, limit, after)
+        else:
+            found, following = _sure(connection, state, wanted, limit, after, confidence)
+        sealed = seals(connection, [row.external_id for row, _ in found])
         items = [
             UpcomingRow(
-                **row.model_dump(),
-                forecast=made[i][1] if made else None,
-                sealed=[one.horizon for one in sealed[row.external_id]],
+                **row.model_dump(), forecast=forecast, sealed=[one.horizon for one in sealed[row.external_id]]
             )
-            for i, row in enumerate(shown)
+            for row, forecast in found
         ]
-        return items, (shown[-1].start, shown[-1].external_id) if len(found) > limit else None
+        return items, following
 
     def made(connection: Connection, items: list[UpcomingRow], next_cursor: str | None) -> UpcomingPage:
         newest = backend.newest.find(connection)
+        streams = browse.streams_ahead(connection, overview.now(connection), AHEAD)
         return UpcomingPage(
             items=items, next_cursor=next_cursor, as_of=newest.learned_at if newest else None,
-            model_version=newest.version if newest else None,
+            model_version=newest.version if newest else None, streams=[name for name in streams if name is not None],
+            total=sum(streams.values()),
         )  # fmt: skip
 
     return answers.listed(request, format, UpcomingRow, page, place, TOPICS, made)
+
+
+Said = list[tuple[MatchRow, Forecast | None]]
+
+
+def _ahead(
+    connection: Connection, state: KnownState | None, wanted: Wanted, limit: int, after: Any
+) -> tuple[Said, Any]:
+    """Fixtures with what is said of them, and the place to go on from (None: no more)."""
+    found = browse.booked(connection, wanted, limit + 1, after)
+    shown = [match_row(row) for row in found[:limit]]
+    said = [forecast for _, forecast in forecasts(state, [fixture_of(row) for row in shown])] if state else []
+    return (
+        [(row, said[i] if said else None) for i, row in enumerate(shown)],
+        _place(shown[-1]) if len(found) > limit else None,
+    )
+
+
+def _sure(
+    connection: Connection, state: KnownState | None, wanted: Wanted, limit: int, after: Any, confidence: float
+) -> tuple[Said, Any]:
+    """As `_ahead`, those of which the likelier side is that likely; of up to AHEAD fixtures a page."""
+    kept: Said = []
+    for _ in range(AHEAD // BATCH):
+        found, after = _ahead(connection, state, wanted, BATCH, after)
+        kept += [(row, said) for row, said in found if said and max(said.p_a, said.p_b) >= confidence]
+        if len(kept) > limit:
+            return kept[:limit], _place(kept[limit - 1][0])
+        if after is None:
+            break
+    return kept, after
+
+
+def _place(row: MatchRow) -> browse.Place:
+    return row.start, row.external_id
 
 
 @routes.get(

@@ -196,9 +196,12 @@ class UpcomingPage(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{
         "items": [{**MATCH, "status": "scheduled", "score_a": None, "score_b": None, "forecast": FORECAST,
                    "sealed": [30]}],
-        "next_cursor": None, "as_of": "2026-11-25T05:31:00Z", "model_version": 3}]})  # fmt: skip
+        "next_cursor": None, "as_of": "2026-11-25T05:31:00Z", "model_version": 3, "streams": ["Ebasketball 1"],
+        "total": 61}]})  # fmt: skip
 
     items: list[UpcomingRow]
-    next_cursor: str | None
+    next_cursor: str | None = Field(description="Also after a short page: of 1,000 looked at, few were sure enough.")
     as_of: dt.datetime | None = Field(description="When the forecasts' filter learned last.")
     model_version: int | None
+    streams: list[str] = Field(description="Those of all fixtures ahead, whatever the filters.")
+    total: int = Field(description="Fixtures ahead, whatever the filters, up to 1,000.")

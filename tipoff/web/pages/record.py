@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tipoff.web import ask, words
-from tipoff.web.charts import bar, calibration, series, spark
+from tipoff.web.charts import bar, calibration, series
 from tipoff.web.page import Pages
-from tipoff.web.pages.upcoming import tiles
+from tipoff.web.pages.upcoming import sparkline, tiles
 from tipoff.web.routing import Page
 
 ROWS = 30
@@ -95,19 +94,15 @@ def bins(record: Mapping[str, Any]) -> list[calibration.Bin]:
 
 
 def _tiles(record: Mapping[str, Any], answer: ask.Answer, by: str) -> list[dict[str, Any]]:
-    made = [{**tile, "spark": _spark(tile["days"], by)} for tile in tiles(answer)]
+    made = tiles(answer, by)
     inside = record["by_horizon"].get(str(record["main"]), {}).get("measures", {}).get("total_inside")
     if inside:
         ends = words.interval(inside["low"], inside["high"], words.percent, 1)
         days = [group["measures"].get("total_inside", {}).get("mean") for group in record["by_period"].values()]
         made.append({"name": "80 % intervals held", "value": words.percent(inside["mean"], 1),
                      "said": f"of totals, {ends}, n = {words.number(inside['n'])}",
-                     "spark": _spark(days, by)})  # fmt: skip
+                     "spark": sparkline(days, "80 % intervals held", by)})  # fmt: skip
     return made
-
-
-def _spark(values: list[float | None], by: str) -> Markup:
-    return spark.chart(values, f"drawn by {by} below") if len(values) > 1 else Markup()
 
 
 def begins(period: str) -> dt.datetime:
