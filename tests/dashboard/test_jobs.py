@@ -168,7 +168,7 @@ def test_one_job_whole(web: WebProcess, pool: Pool) -> None:
     first, second = list(by_id(page, "steps").iter("tr"))[1:]
     assert [words(cell) for cell in first] == ["fetch", "Completed", "12", "3,456", "1 min"]
     assert "boom: half a row" in words(second)
-    assert "history_days 7" in words(by_id(page, "main"))
+    assert "history_days7" in words(by_id(page, "main"))
     assert [words(one) for one in by_id(page, "log").iter("li")][::2] == ["Attempt 1", "Attempt 2"]
     assert "second attempt" in words(by_id(page, "log"))
     bars = [one.get("data-y") for one in by_id(page, "times").iter("rect") if one.get("data-y")]
