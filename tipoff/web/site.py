@@ -17,10 +17,18 @@ from tipoff.api.problems import ProblemError
 from tipoff.api.routing import backend_of
 from tipoff.web.forms import need
 from tipoff.web.page import Pages
-from tipoff.web.pages import about, chosen, match, record, signin, upcoming
+from tipoff.web.pages import about, chosen, match, players, record, signin, upcoming
 from tipoff.web.routing import Page
 
-PAGES: tuple[Page, ...] = (*upcoming.PAGES, *match.PAGES, *record.PAGES, *about.PAGES, *signin.PAGES, *chosen.PAGES)
+PAGES: tuple[Page, ...] = (
+    *upcoming.PAGES,
+    *match.PAGES,
+    *record.PAGES,
+    *players.PAGES,
+    *about.PAGES,
+    *signin.PAGES,
+    *chosen.PAGES,
+)
 
 
 class Site:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -85,7 +84,7 @@ def verdicts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         by = words.number(abs(d["mean"]), 4) if kind != "open" else words.signed(-d["mean"], 4)
         ends = words.interval(-d["high"], -d["low"], words.signed, 4)
         said = f"against {name}: not told apart, {by}" if kind == "open" else f"than {name} by {by}"
-        found.append((kind, f"{said} (95 % interval {ends})"))
+        found.append((kind, f"{said} (95% interval {ends})"))
     return found
 
 
@@ -95,19 +94,15 @@ def bins(record: Mapping[str, Any]) -> list[calibration.Bin]:
 
 
 def _tiles(record: Mapping[str, Any], answer: ask.Answer, by: str) -> list[dict[str, Any]]:
-    made = [{**tile, "spark": _spark(tile["days"], by)} for tile in tiles(answer)]
+    made = tiles(answer)
     inside = record["by_horizon"].get(str(record["main"]), {}).get("measures", {}).get("total_inside")
     if inside:
         ends = words.interval(inside["low"], inside["high"], words.percent, 1)
         days = [group["measures"].get("total_inside", {}).get("mean") for group in record["by_period"].values()]
-        made.append({"name": "80 % intervals held", "value": words.percent(inside["mean"], 1),
-                     "said": f"of totals, {ends}, n = {words.number(inside['n'])}",
-                     "spark": _spark(days, by)})  # fmt: skip
+        said, name = f"of totals, {ends}, n = {words.number(inside['n'])}", "80% intervals held"
+        drawn = spark.chart(days, f"{name}, by {by}") if len(days) > 1 else ""
+        made.append({"name": name, "value": words.percent(inside["mean"], 1), "said": said, "spark": drawn})
     return made
-
-
-def _spark(values: list[float | None], by: str) -> Markup:
-    return spark.chart(values, f"drawn by {by} below") if len(values) > 1 else Markup()
 
 
 def begins(period: str) -> dt.datetime:
