@@ -22,7 +22,8 @@ def alert(pool: Pool, rule: str, state: str, message: str = "it is broken", subj
         [(made,)] = connection.execute(
             "insert into alerts (rule, subject, severity, state, message, remedy, since, opened_at, seen_at, "
             "resolved_at) values (%(rule)s, %(subject)s, 'error', %(state)s, %(message)s, 'mend it', "
-            "now() - interval '2 h', now() - interval '1 h', now(), case when %(state)s = 'resolved' then now() end) returning id",
+            "now() - interval '2 h', now() - interval '1 h', now(), "
+            "case when %(state)s = 'resolved' then now() end) returning id",
             {"rule": rule, "state": state, "message": message, "subject": subject},
         ).fetchall()
     return int(made)
