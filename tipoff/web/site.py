@@ -17,7 +17,6 @@ from tipoff.api.problems import ProblemError
 from tipoff.api.routing import backend_of
 from tipoff.web.forms import need
 from tipoff.web.page import Pages
-<<<<<<< HEAD
 from tipoff.web.pages import (
     about,
     chosen,
@@ -25,6 +24,8 @@ from tipoff.web.pages import (
     job,
     jobs,
     match,
+    model,
+    models,
     players,
     record,
     signin,
@@ -32,17 +33,8 @@ from tipoff.web.pages import (
 )
 from tipoff.web.routing import Page
 
-MODULES = (upcoming, match, record, players, jobs, job, health, about, signin, chosen)
+MODULES = (upcoming, match, record, players, models, model, jobs, job, health, about, signin, chosen)
 PAGES: tuple[Page, ...] = tuple(page for module in MODULES for page in module.PAGES)
-=======
-from tipoff.web.pages import about, chosen, health, job, jobs, match, model, models, record, signin, upcoming
-from tipoff.web.routing import Page
-
-PAGES: tuple[Page, ...] = (
-    *upcoming.PAGES, *match.PAGES, *record.PAGES, *jobs.PAGES, *job.PAGES, *health.PAGES, *models.PAGES, *model.PAGES,
-    *about.PAGES, *signin.PAGES, *chosen.PAGES,
-)  # fmt: skip
->>>>>>> 0c47cef0e4268e8e9ce1ff7c766dad3a4c2c0a79
 
 
 class Site:
