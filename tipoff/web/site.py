@@ -17,7 +17,7 @@ from tipoff.api.problems import ProblemError
 from tipoff.api.routing import backend_of
 from tipoff.web.forms import need
 from tipoff.web.page import Pages
-from tipoff.web.pages import about, chosen, match, players, record, signin, upcoming
+from tipoff.web.pages import about, chosen, h2h, live, match, players, record, signin, teams, upcoming
 from tipoff.web.routing import Page
 
 PAGES: tuple[Page, ...] = (
@@ -25,6 +25,9 @@ PAGES: tuple[Page, ...] = (
     *match.PAGES,
     *record.PAGES,
     *players.PAGES,
+    *live.PAGES,
+    *h2h.PAGES,
+    *teams.PAGES,
     *about.PAGES,
     *signin.PAGES,
     *chosen.PAGES,
