@@ -20,20 +20,39 @@ from tipoff.web.page import Pages
 from tipoff.web.pages import (
     about,
     chosen,
+    h2h,
     health,
     job,
     jobs,
+    live,
     match,
     model,
     models,
     players,
     record,
     signin,
+    teams,
     upcoming,
 )
 from tipoff.web.routing import Page
 
-MODULES = (upcoming, match, record, players, models, model, jobs, job, health, about, signin, chosen)
+MODULES = (
+    upcoming,
+    live,
+    match,
+    record,
+    players,
+    teams,
+    h2h,
+    models,
+    model,
+    jobs,
+    job,
+    health,
+    about,
+    signin,
+    chosen,
+)
 PAGES: tuple[Page, ...] = tuple(page for module in MODULES for page in module.PAGES)
 
 

@@ -49,7 +49,8 @@ async def show(request: Request) -> Response:
     player = detail.needed()
     seen = results(handle, player["form"])
     values = {
-        "nav": "players", "player": player, "coming": coming, "sealed": by_match(sealed), "newcomer": NEWCOMER,
+        "nav": "players", "player": player, "coming": coming, "sealed": by_match(sealed),
+        "unsealed": unsealed(sealed), "newcomer": NEWCOMER,
         "strength": _strength(player["history"]), "pills": form.chart(seen), "form_table": form.table(seen),
     }  # fmt: skip
     return await pages.page(request, "player.html", values, sources=[detail, coming, sealed])
@@ -69,6 +70,13 @@ def scale(rows: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
 def by_match(sealed: ask.Answer) -> dict[str, Mapping[str, Any]]:
     """Sealed forecasts by the match they are of; none where they cannot be asked for."""
     return {one["external_id"]: one for one in sealed.data["items"]} if sealed.ok else {}
+
+
+def unsealed(sealed: ask.Answer) -> str:
+    """What is said of a match that is not among the sealed forecasts."""
+    if not sealed.ok:
+        return "forecasts cannot be shown now"
+    return f"no forecast was sealed {sealed.data['horizon']} min before"
 
 
 def _strength(history: Sequence[Mapping[str, Any]]) -> dict[str, Markup] | None:
