@@ -17,12 +17,12 @@ from tipoff.api.problems import ProblemError
 from tipoff.api.routing import backend_of
 from tipoff.web.forms import need
 from tipoff.web.page import Pages
-from tipoff.web.pages import about, chosen, health, job, jobs, match, model, models, record, signin, upcoming
+from tipoff.web.pages import about, chosen, health, job, jobs, keys, match, model, models, record, signin, upcoming
 from tipoff.web.routing import Page
 
 PAGES: tuple[Page, ...] = (
     *upcoming.PAGES, *match.PAGES, *record.PAGES, *jobs.PAGES, *job.PAGES, *health.PAGES, *models.PAGES, *model.PAGES,
-    *about.PAGES, *signin.PAGES, *chosen.PAGES,
+    *keys.PAGES, *about.PAGES, *signin.PAGES, *chosen.PAGES,
 )  # fmt: skip
 
 
