@@ -95,8 +95,8 @@ def test_a_replay_is_called_one(web: WebProcess, record: dict[str, Any], kept_po
 @pytest.mark.parametrize(
     ("difference", "kind", "said"),
     [
-        ({"mean": -0.04, "low": -0.05, "high": -0.03}, "better", "than Elo by 0.0400 (95 % interval +0.0300 to"),
-        ({"mean": 0.04, "low": 0.03, "high": 0.05}, "worse", "than Elo by 0.0400 (95 % interval −0.0500 to −0.0300)"),
+        ({"mean": -0.04, "low": -0.05, "high": -0.03}, "better", "than Elo by 0.0400 (95% interval +0.0300 to"),
+        ({"mean": 0.04, "low": 0.03, "high": 0.05}, "worse", "than Elo by 0.0400 (95% interval −0.0500 to −0.0300)"),
         ({"mean": -0.01, "low": -0.03, "high": 0.01}, "open", "not told apart, +0.0100"),
         ({"mean": -0.04, "low": None, "high": None}, "open", "no interval yet"),
     ],

@@ -147,6 +147,7 @@ def _run(demo: Demo, days: int) -> dict[str, object]:
         raise InputError(f"the first model was refused, so nothing forecasts: {made['train']['reason']}")
     _job(demo, "replay_record", _replay(demo))
     _job(demo, "track_record", {})
+    _job(demo, "ledger_verification", {})
     record, verified = _record(demo, now)
     if not demo.json:
         _show(demo, made, model[1], record, verified)

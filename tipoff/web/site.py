@@ -17,13 +17,45 @@ from tipoff.api.problems import ProblemError
 from tipoff.api.routing import backend_of
 from tipoff.web.forms import need
 from tipoff.web.page import Pages
-from tipoff.web.pages import about, chosen, health, job, jobs, keys, match, model, models, record, signin, upcoming
+from tipoff.web.pages import (
+    about,
+    chosen,
+    h2h,
+    health,
+    job,
+    jobs,
+    keys,
+    live,
+    match,
+    model,
+    models,
+    players,
+    record,
+    signin,
+    teams,
+    upcoming,
+)
 from tipoff.web.routing import Page
 
-PAGES: tuple[Page, ...] = (
-    *upcoming.PAGES, *match.PAGES, *record.PAGES, *jobs.PAGES, *job.PAGES, *health.PAGES, *models.PAGES, *model.PAGES,
-    *keys.PAGES, *about.PAGES, *signin.PAGES, *chosen.PAGES,
-)  # fmt: skip
+MODULES = (
+    upcoming,
+    live,
+    match,
+    record,
+    players,
+    teams,
+    h2h,
+    models,
+    model,
+    jobs,
+    job,
+    health,
+    keys,
+    about,
+    signin,
+    chosen,
+)
+PAGES: tuple[Page, ...] = tuple(page for module in MODULES for page in module.PAGES)
 
 
 class Site:

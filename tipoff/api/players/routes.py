@@ -152,7 +152,7 @@ def _there(connection: Connection, name: str) -> None:
 
 
 def _career(values: Mapping[str, Any]) -> Career:
-    return Career(**{name: values[name] for name in values if name != "place"}, **around(values))
+    return Career(**{name: values[name] for name in values if name != "place"}, **won(values), **around(values))
 
 
 def around(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from tipoff.api.matches.schemas import FORECAST, MATCH, Forecast, MatchRow
 
 CAREER: dict[str, Any] = {
-    "player": "ANNA", "matches": 412, "wins": 231, "points_for": 23012, "points_against": 22480,
-    "first_match_at": "2026-09-01T05:03:00Z", "last_match_at": "2026-11-25T06:03:00Z", "strength": 3.1,
-    "strength_sd": 1.2, "strength_low": 1.6, "strength_high": 4.6, "updated_at": "2026-11-25T06:31:00Z",
+    "player": "ANNA", "matches": 412, "wins": 231, "win_share": 0.561, "win_low": 0.513, "win_high": 0.608,
+    "points_for": 23012, "points_against": 22480, "first_match_at": "2026-09-01T05:03:00Z",
+    "last_match_at": "2026-11-25T06:03:00Z", "strength": 3.1, "strength_sd": 1.2, "strength_low": 1.6,
+    "strength_high": 4.6, "updated_at": "2026-11-25T06:31:00Z",
 }  # fmt: skip
 TEAM: dict[str, Any] = {
     "team": "Boston Celtics", "matches": 97, "wins": 60, "win_share": 0.619, "win_low": 0.519, "win_high": 0.709,
@@ -30,6 +31,9 @@ class Career(BaseModel):
     player: str
     matches: int
     wins: int
+    win_share: float
+    win_low: float = Field(description="95 % interval (Wilson).")
+    win_high: float
     points_for: int
     points_against: int
     first_match_at: dt.datetime

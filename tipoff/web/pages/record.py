@@ -84,7 +84,7 @@ def verdicts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         by = words.number(abs(d["mean"]), 4) if kind != "open" else words.signed(-d["mean"], 4)
         ends = words.interval(-d["high"], -d["low"], words.signed, 4)
         said = f"against {name}: not told apart, {by}" if kind == "open" else f"than {name} by {by}"
-        found.append((kind, f"{said} (95 % interval {ends})"))
+        found.append((kind, f"{said} (95% interval {ends})"))
     return found
 
 
@@ -99,9 +99,9 @@ def _tiles(record: Mapping[str, Any], answer: ask.Answer, by: str) -> list[dict[
     if inside:
         ends = words.interval(inside["low"], inside["high"], words.percent, 1)
         days = [group["measures"].get("total_inside", {}).get("mean") for group in record["by_period"].values()]
-        made.append({"name": "80 % intervals held", "value": words.percent(inside["mean"], 1),
-                     "said": f"of totals, {ends}, n = {words.number(inside['n'])}",
-                     "spark": sparkline(days, "80 % intervals held", by)})  # fmt: skip
+        said, name = f"of totals, {ends}, n = {words.number(inside['n'])}", "80% intervals held"
+        value = words.percent(inside["mean"], 1)
+        made.append({"name": name, "value": value, "said": said, "spark": sparkline(days, name, by)})
     return made
 
 
