@@ -58,7 +58,7 @@ Visit = Callable[..., Page]
 
 
 @pytest.fixture
-def visit(chromium: Browser, system: System) -> Iterator[Visit]:
+def visit(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
     """Open a page in a context of its own; `page.seen` is what it complained about. Asserted at the end."""
     contexts: list[BrowserContext] = []
     seen = Seen()
@@ -67,9 +67,10 @@ def visit(chromium: Browser, system: System) -> Iterator[Visit]:
         address: str = "/", *, width: int = 1440, scheme: Any = "light", key: str | None = None,
         elsewhere: str | None = None, **more: Any,
     ) -> Page:  # fmt: skip
-        host = urlsplit(elsewhere or system.url).netloc
+        base = elsewhere or request.getfixturevalue("system").url
+        host = urlsplit(base).netloc
         context = chromium.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, base_url=system.url, **more
+            viewport={"width": width, "height": 900}, color_scheme=scheme, base_url=base, **more
         )
         contexts.append(context)
         page = context.new_page()

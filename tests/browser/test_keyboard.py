@@ -10,7 +10,7 @@ from tests.browser.system import System
 CONTROLS = """() => [...document.querySelectorAll(
   'a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex="0"]')]
   .filter((one) => !one.disabled && one.getClientRects().length
-    && one.checkVisibility({ visibilityProperty: true, contentVisibilityAuto: true }))
+    && one.checkVisibility({ visibilityProperty: true }))
   .map((one, i) => { one.dataset.control = String(i); return String(i); })"""
 FOCUSED = """() => {
   const one = document.activeElement, style = getComputedStyle(one);

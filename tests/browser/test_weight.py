@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import statistics
+from typing import Any
 
 import httpx
+import pytest
 from playwright.sync_api import CDPSession, Page
 
+from tests.api.conftest import application_dsn, dsn, kept_pool, owner, server, shared_dsn, template, web
+from tests.api.test_data import MINUTE, league
 from tests.browser.conftest import Visit
-from tests.browser.system import System
+from tests.integration.test_live import bring
 from tests.pages import by_id, parse
+from tests.web import WebProcess
+from tests.wire import fixture, payload
+from tipoff.pipeline.state import Live
+from tipoff.storage.pool import Pool
+
+__all__ = ["application_dsn", "dsn", "kept_pool", "league", "owner", "server", "shared_dsn", "template", "web"]
 
 DOCUMENT, WHOLE = 20_000, 60_000
 """bytes on the wire"""
@@ -26,6 +36,25 @@ SHIFTS = """() => new Promise((resolve) => {
 })"""
 
 
+@pytest.fixture(scope="module")
+def many(web: WebProcess, kept_pool: Pool, league: tuple[Live, dict[str, Any]]) -> str:
+    """Where a dashboard with more than fifty matches ahead is."""
+    players, teams = league[0].state.roster.players, list(league[0].state.roster.teams)
+    names = [name for name in players if len(name) < 20]
+    with kept_pool.connection() as connection:
+        [(now,)] = connection.execute("select clock_timestamp()").fetchall()
+    ahead = [
+        fixture(
+            1000 + i, now + (5 + 4 * i) * MINUTE, participantAName=names[i % 9], participantBName=names[-1 - i % 7],
+            teamAName=teams[i % len(teams)], teamBName=teams[(i + 3) % len(teams)], externalId=f"NB{i:03}270726",
+        )
+        for i in range(60)
+    ]  # fmt: skip
+    bring(kept_pool, payload(ahead, now, now.date()))
+    assert len(web.get("/api/upcoming-matches?limit=50").json()["items"]) == 50
+    return web.url
+
+
 def slow(page: Page) -> CDPSession:
     """A phone: slow network, a quarter of this CPU, nothing kept from before."""
     session = page.context.new_cdp_session(page)
@@ -36,36 +65,35 @@ def slow(page: Page) -> CDPSession:
     return session
 
 
-def test_rows_are_in_the_first_response(system: System) -> None:
+def test_rows_are_in_the_first_response(many: str) -> None:
     """Fifty rows in at most 20 KB, readable without any script."""
-    answer = httpx.get(system.url + "/", headers={"Accept-Encoding": "gzip"}, trust_env=False)
-    rows = list(by_id(parse(answer.text), "rows"))
-    sent = httpx.get(system.url + "/", headers={"Accept-Encoding": "gzip"}, trust_env=False)
-    assert len(rows) == 50
-    assert sent.num_bytes_downloaded <= DOCUMENT, sent.num_bytes_downloaded
+    answer = httpx.get(many, headers={"Accept-Encoding": "gzip"}, trust_env=False)
+    assert len(by_id(parse(answer.text), "rows")) == 50
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.num_bytes_downloaded <= DOCUMENT, answer.num_bytes_downloaded
 
 
-def test_the_whole_page_is_light(visit: Visit) -> None:
+def test_the_whole_page_is_light(visit: Visit, many: str) -> None:
     """Every file of it together."""
-    page = visit("/about")
+    page = visit(f"{many}/about", elsewhere=many)
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
     session.send("Network.setCacheDisabled", {"cacheDisabled": True})
     sizes: list[float] = []
     session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
-    page.goto("/", wait_until="load")
+    page.goto(many, wait_until="load")
     page.wait_for_timeout(300)
     assert len(sizes) >= 4
     assert sum(sizes) <= WHOLE, sizes
 
 
-def test_rows_are_seen_soon_and_stay_where_they_are(visit: Visit) -> None:
+def test_rows_are_seen_soon_and_stay_where_they_are(visit: Visit, many: str) -> None:
     """Slow 4G and a quarter of the CPU: the median of five; a viewer in another zone, whose times are rewritten."""
     times, shifts = [], []
     for _ in range(5):
-        page = visit("/about", width=390, timezone_id="Asia/Tokyo", device_scale_factor=2)
+        page = visit(f"{many}/about", elsewhere=many, width=390, timezone_id="Asia/Tokyo", device_scale_factor=2)
         slow(page)
-        page.goto("/", wait_until="load")
+        page.goto(many, wait_until="load")
         assert page.locator("#rows li").first.is_visible()
         times.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
         shifts.append(page.evaluate(SHIFTS))

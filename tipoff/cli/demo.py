@@ -42,6 +42,8 @@ FIRST = 50
 """priority of the demo's own jobs before those of schedules"""
 BEFORE_END = dt.timedelta(hours=1)
 """with recorded days the clock stands that long before the last result, so that there are next matches"""
+REPLAYED = "*/2 * * * *"
+"""while the demo serves, the replay goes on to the present by this schedule"""
 SEALED = dt.timedelta(days=3)
 """the last days that are replayed into the demo's ledger"""
 
@@ -88,6 +90,11 @@ def _serve(demo: Demo, port: int | None) -> None:
     """The dashboard over what the demo made, while its worker keeps that up to date."""
     settings, stop = demo.settings, until_told()
     laptop_key(settings, demo.pool, shown=True)
+    with demo.pool.connection() as connection:
+        schedule.edit(
+            connection, JobService(known_types(settings)), "replay", job_type="replay_record",
+            params=_replay(demo), cron=REPLAYED,
+        )  # fmt: skip
     with serving(settings, _free(settings, port)) as url:
         out.print(f"Dashboard at {url} (API at {url}/api/docs); Ctrl-C stops.", highlight=False, soft_wrap=True)
         stop.wait()
@@ -138,9 +145,9 @@ def _run(demo: Demo, days: int) -> dict[str, object]:
         model = models.active(connection)
     if model is None:
         raise InputError(f"the first model was refused, so nothing forecasts: {made['train']['reason']}")
-    hours = SEALED / dt.timedelta(hours=1)
-    _job(demo, "replay_record", {"hours": hours, "label": f"replay: {demo.label}"})
+    _job(demo, "replay_record", _replay(demo))
     _job(demo, "track_record", {})
+    _job(demo, "ledger_verification", {})
     record, verified = _record(demo, now)
     if not demo.json:
         _show(demo, made, model[1], record, verified)
@@ -153,6 +160,11 @@ def _run(demo: Demo, days: int) -> dict[str, object]:
         "record": as_json(record),
         "ledger": as_json(verified),
     }
+
+
+def _replay(demo: Demo) -> dict[str, Any]:
+    """Parameters of the job that seals and grades into the demo's ledger."""
+    return {"hours": SEALED / dt.timedelta(hours=1), "label": f"replay: {demo.label}"}
 
 
 def _training_is_due(demo: Demo) -> bool:

@@ -17,21 +17,43 @@ from tipoff.api.problems import ProblemError
 from tipoff.api.routing import backend_of
 from tipoff.web.forms import need
 from tipoff.web.page import Pages
-from tipoff.web.pages import about, chosen, h2h, live, match, players, record, signin, teams, upcoming
+from tipoff.web.pages import (
+    about,
+    chosen,
+    h2h,
+    health,
+    job,
+    jobs,
+    live,
+    match,
+    model,
+    models,
+    players,
+    record,
+    signin,
+    teams,
+    upcoming,
+)
 from tipoff.web.routing import Page
 
-PAGES: tuple[Page, ...] = (
-    *upcoming.PAGES,
-    *match.PAGES,
-    *record.PAGES,
-    *players.PAGES,
-    *live.PAGES,
-    *h2h.PAGES,
-    *teams.PAGES,
-    *about.PAGES,
-    *signin.PAGES,
-    *chosen.PAGES,
+MODULES = (
+    upcoming,
+    live,
+    match,
+    record,
+    players,
+    teams,
+    h2h,
+    models,
+    model,
+    jobs,
+    job,
+    health,
+    about,
+    signin,
+    chosen,
 )
+PAGES: tuple[Page, ...] = tuple(page for module in MODULES for page in module.PAGES)
 
 
 class Site:

@@ -183,6 +183,15 @@ def _summary(model: Registered, scored: Mapping[str, Mapping[str, Any]]) -> dict
     return {
         **{name: getattr(model, name) for name in ModelRow.model_fields if hasattr(model, name)},
         "promised": {name: values["mean"] for name, values in first.get("measures", {}).items()},
+        "estimates": {
+            name: {
+                "mean": values["mean"],
+                "low": values.get("low"),
+                "high": values.get("high"),
+                "n": values.get("n", 0),
+            }
+            for name, values in first.get("measures", {}).items()
+        },
         "sealed": dict(sealed) if sealed else None,
     }
 

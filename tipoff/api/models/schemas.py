@@ -7,10 +7,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tipoff.api.record.schemas import Estimate
+
 MODEL: dict[str, Any] = {
     "version": 3, "sha256": "0a" * 32, "created_at": "2026-11-24T05:00:00Z", "active": True, "verdict": "passed",
     "reason": "not worse than the champion", "code_version": "0.1.0+1a2b3c4", "size_bytes": 181234,
     "activated_at": "2026-11-24T05:01:00Z", "pruned_at": None, "promised": {"log_loss": 0.6472},
+    "estimates": {"log_loss": {"mean": 0.6472, "low": 0.6410, "high": 0.6534, "n": 7895}},
     "sealed": {"days": 12, "matches": 2900, "log_loss": 0.6481},
 }  # fmt: skip
 DAY: dict[str, Any] = {
@@ -39,6 +42,7 @@ class ModelRow(BaseModel):
     activated_at: dt.datetime | None
     pruned_at: dt.datetime | None
     promised: dict[str, float | None] = Field(description="Means of its walk-forward measurement before it forecast.")
+    estimates: dict[str, Estimate] = Field(description="The same with 95 % intervals and numbers of matches.")
     sealed: dict[str, Any] | None = Field(
         description="What its sealed forecasts scored since, with how many; null: none."
     )

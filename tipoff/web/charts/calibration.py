@@ -20,6 +20,10 @@ _LABELLED = 10
 """so many bins have room for their numbers"""
 
 
+FEW = 10
+"""forecasts of a bin below which the line passes it by: its share says next to nothing"""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Bin:
     """Forecasts between low and high: how many, their mean, the share that was won, and its 95% interval."""
@@ -86,7 +90,7 @@ def _dots(bins: Sequence[Bin]) -> list[_Dot]:
 
 def _drawn(dots: Sequence[_Dot], x: Axis, y: Axis) -> Markup:
     most = max((d.bin.n for d in dots), default=1)
-    line = svg.path((x.at(d.forecast), y.at(d.won)) for d in dots)
+    line = svg.path((x.at(d.forecast), y.at(d.won)) for d in dots if d.bin.n >= FEW)
     return svg.joined((
         svg.tag("path", class_="line", d=line),
         *(_interval(d, x, y) for d in dots),

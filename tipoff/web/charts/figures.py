@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 from typing import TypeGuard
 
 MINUS = "\N{MINUS SIGN}"
@@ -14,8 +13,8 @@ LARGEST = 1e12
 
 
 def usable(value: float | None, most: float = LARGEST) -> TypeGuard[float]:
-    """Whether a number can be drawn: there, finite, and not absurdly large."""
-    return value is not None and math.isfinite(value) and abs(value) <= most
+    """Whether a number can be drawn: there, a number, and not absurdly large (NaN is not less than anything)."""
+    return value is not None and abs(value) <= most
 
 
 def number(value: float | None, decimals: int = 0) -> str:

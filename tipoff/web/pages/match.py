@@ -43,7 +43,7 @@ class Said:
 
     @property
     def total(self) -> tuple[float, float]:
-        """The 80 % interval of the total."""
+        """The 80% interval of the total."""
         half = HALF_80 * self.d.total_sd
         return self.d.total_mean - half, self.d.total_mean + half
 

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tipoff.web import ask, words
-from tipoff.web.charts import bar, calibration, series, spark
+from tipoff.web.charts import bar, calibration, series
 from tipoff.web.page import Pages
-from tipoff.web.pages.upcoming import tiles
+from tipoff.web.pages.upcoming import sparkline, tiles
 from tipoff.web.routing import Page
 
 ROWS = 30
@@ -94,14 +94,14 @@ def bins(record: Mapping[str, Any]) -> list[calibration.Bin]:
 
 
 def _tiles(record: Mapping[str, Any], answer: ask.Answer, by: str) -> list[dict[str, Any]]:
-    made = tiles(answer)
+    made = tiles(answer, by)
     inside = record["by_horizon"].get(str(record["main"]), {}).get("measures", {}).get("total_inside")
     if inside:
         ends = words.interval(inside["low"], inside["high"], words.percent, 1)
         days = [group["measures"].get("total_inside", {}).get("mean") for group in record["by_period"].values()]
         said, name = f"of totals, {ends}, n = {words.number(inside['n'])}", "80% intervals held"
-        drawn = spark.chart(days, f"{name}, by {by}") if len(days) > 1 else ""
-        made.append({"name": name, "value": words.percent(inside["mean"], 1), "said": said, "spark": drawn})
+        value = words.percent(inside["mean"], 1)
+        made.append({"name": name, "value": value, "said": said, "spark": sparkline(days, name, by)})
     return made
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from typing import Any
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -55,17 +56,17 @@ def _days(rows: list[dict[str, Any]], tz: dt.tzinfo) -> dict[str, str]:
     return found
 
 
-def tiles(record: ask.Answer) -> list[dict[str, Any]]:
-    """The record's main figures, each with its interval and n."""
+def tiles(record: ask.Answer, by: str = "day") -> list[dict[str, Any]]:
+    """The record's main figures, each with its interval and n, and how they went by day, week or month."""
     if not record.ok or str(record.data["main"]) not in record.data["by_horizon"]:
         return []
     found, main = record.data, str(record.data["main"])
     measures, by_day = found["by_horizon"][main]["measures"], list(found["by_period"].values())
     covered = next((c for c in found["coverage"] if str(c["horizon"]) == main), None)
     made = [
-        _tile("Called right", measures.get("hit"), "percent", by_day, "hit"),
-        _tile("Log loss", measures.get("log_loss"), "number", by_day, "log_loss"),
-        _tile("Brier score", measures.get("brier"), "number", by_day, "brier"),
+        _tile("Called right", measures.get("hit"), "percent", by_day, "hit", by),
+        _tile("Log loss", measures.get("log_loss"), "number", by_day, "log_loss", by),
+        _tile("Brier score", measures.get("brier"), "number", by_day, "brier", by),
     ]
     if covered and covered["played"]:
         share = covered["sealed"] / covered["played"]
@@ -74,15 +75,21 @@ def tiles(record: ask.Answer) -> list[dict[str, Any]]:
     return [tile for tile in made if tile]
 
 
-def _tile(name: str, estimate: dict[str, Any] | None, kind: str, days: list[Any], measure: str) -> dict[str, Any]:
+def _tile(
+    name: str, estimate: dict[str, Any] | None, kind: str, days: list[Any], measure: str, by: str
+) -> dict[str, Any]:
     if estimate is None or estimate["mean"] is None:
         return {}
     show, digits = (words.percent, 1) if kind == "percent" else (words.number, 4)
     ends = words.interval(estimate["low"], estimate["high"], show, min(digits, 3))
     points = [day["measures"][measure]["mean"] for day in days if measure in day["measures"]]
     said = f"{ends}, n = {words.number(estimate['n'])}"
-    drawn = spark.chart(points, f"{name} by day") if len(points) > 1 else ""
-    return {"name": name, "value": show(estimate["mean"], digits), "said": said, "spark": drawn}
+    return {"name": name, "value": show(estimate["mean"], digits), "said": said, "spark": sparkline(points, name, by)}
+
+
+def sparkline(values: list[float | None], name: str, by: str) -> Markup:
+    """How a figure went; nothing where it has but one value."""
+    return spark.chart(values, f"{name} by {by}") if len(values) > 1 else Markup()
 
 
 def calibrated(record: ask.Answer) -> dict[str, Any] | None:

@@ -14,6 +14,8 @@ async function confirmed(event, form) {
   const button = event.submitter;
   if (await ask(form.dataset.confirm, button?.textContent.trim() || "Yes")) {
     form.dataset.sure = "1";
+    const token = form.querySelector("[name=csrf]:disabled");
+    if (token) { token.disabled = false; form.method = "post"; }
     form.requestSubmit(button);
   } else button?.focus();
 }
