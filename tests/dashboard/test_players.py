@@ -35,6 +35,7 @@ def test_everybody_is_on_the_board_in_order(web: WebProcess, league: Told) -> No
     while address:
         page = visitor.see(address)
         names += board(page)
+        assert len(set(names)) == len(names)
         ranks += [words(one) for one in with_class(page, "rank")]
         following = [a.get("href", "") for a in page.iter("a") if a.get("rel") == "next"]
         address = following[0] if following else ""

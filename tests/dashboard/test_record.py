@@ -66,7 +66,9 @@ def test_figures_stand_with_n_and_interval(web: WebProcess, record: dict[str, An
         words(r[0]): words(r[4]) for r in by_id(page, "confidence-table").iter("tr") if r.find("td") is not None
     }
     assert stated == {name: percent(group["stated"], 1) for name, group in record["by_confidence"].items()}
-    assert all(stated.values())
+    graded = web.get("/api/record/forecasts?status=graded&limit=200").json()["items"]
+    sure = [max(one["p_a"], 1 - one["p_a"]) for one in graded]
+    assert main["stated"] == pytest.approx(sum(sure) / len(sure), abs=1e-9)
 
 
 def test_a_replay_is_called_one(web: WebProcess, record: dict[str, Any], kept_pool: Pool) -> None:
@@ -114,6 +116,7 @@ def test_every_forecast_is_there_page_by_page(web: WebProcess, record: dict[str,
     while address:
         page = visitor.see(address)
         found += listed(page)
+        assert len(set(found)) == len(found)
         following = [a.get("href", "") for a in by_id(page, "forecasts").iter("a") if a.get("rel") == "next"]
         address = following[0] if following else ""
     stored = [s["row"] for s in web.get("/api/record/forecasts?limit=200").json()["items"]]
@@ -138,6 +141,7 @@ def test_forecasts_are_filtered_without_javascript(web: WebProcess, record: dict
     assert all("PLAYER 3" in words(by_id(page, row)) for row in listed(page))
     page = visitor.see("/record?player=%3Cscript%3E")
     assert form(page, "/record", "became")["player"] == "<SCRIPT>"
+    assert "Every forecast of <SCRIPT>" in words(by_id(page, "forecasts"))
     assert "No forecast fits" in words(by_id(page, "forecasts"))
     refused = visitor.see("/record?horizon=x")
     assert "cannot be shown" in words(by_id(refused, "forecasts"))
