@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 
 from tests.jobs import ROOT
 from tipoff.storage.embedded import PrivatePostgres
@@ -57,7 +58,27 @@ class System:
             "/models/{version}/activate": path("models", model, "activate"),
             "/models/compare": f"/models/compare?v1={model}&v2={model}",
             "/keys/{key_id}/revoke": path("keys", key, "revoke"),
+            "/alerts/{number}/acknowledge": path("alerts", str(self.alert()), "acknowledge"),
         }
+
+    @property
+    def dsn(self) -> str:
+        """The address of its database."""
+        [folder] = self.home.glob("demo-*")
+        return PrivatePostgres(folder).application_dsn
+
+    def alert(self) -> int:
+        """The number of an alert that is open; one is made where all is well."""
+        with psycopg.connect(self.dsn) as connection:
+            [(made,)] = (
+                connection.execute(
+                    "insert into alerts (rule, subject, severity, state, message, remedy, since, opened_at, seen_at) "
+                    "values ('trial', '', 'warning', 'open', 'a trial', 'nothing', now(), now(), now()) "
+                    "on conflict do nothing returning id"
+                ).fetchall()
+                or connection.execute("select id from alerts where state = 'open' limit 1").fetchall()
+            )
+        return int(made)
 
 
 def start(home: Path, days: int = DAYS, **settings: str) -> System:

@@ -20,7 +20,6 @@ from tests.web import WebProcess
 from tipoff.domain.match import Match, MatchStatus
 from tipoff.domain.payload import RawPayload
 from tipoff.storage import matches, payloads
-from tipoff.storage.embedded import PrivatePostgres
 from tipoff.storage.pool import Pool, open_pool
 
 SOON = 2.0
@@ -32,15 +31,9 @@ LIMIT = 0.35
 @pytest.fixture(scope="module")
 def database(system: System) -> Iterator[Pool]:
     """The system's database."""
-    pool = open_pool(dsn(system))
+    pool = open_pool(system.dsn)
     yield pool
     pool.close()
-
-
-def dsn(system: System) -> str:
-    """Its address."""
-    [folder] = system.home.glob("demo-*")
-    return PrivatePostgres(folder).application_dsn
 
 
 def stay(page: Page) -> None:
@@ -120,7 +113,7 @@ def test_a_jobs_progress_reaches_open_pages(visit: Visit, system: System) -> Non
 
 def test_a_stream_that_was_cut_heals(visit: Visit, system: System, database: Pool, tmp_path: Path) -> None:
     """A page that stays blind after the server was away for a moment."""
-    first = WebProcess(dsn(system), tmp_path)
+    first = WebProcess(system.dsn, tmp_path)
     try:
         fixture = system.api("/api/upcoming-matches?limit=6")["items"][5]
         page = visit(f"{first.url}/matches/{fixture['external_id']}", elsewhere=first.url)
@@ -130,7 +123,7 @@ def test_a_stream_that_was_cut_heals(visit: Visit, system: System, database: Poo
         first.process.wait()
         expect(page.locator("body.unreachable")).to_have_count(1, timeout=10_000)
         finish(database, fixture, 66, 62)
-        second = WebProcess(dsn(system), tmp_path, port=first.port)
+        second = WebProcess(system.dsn, tmp_path, port=first.port)
         try:
             expect(page.locator("#versus .final").first).to_have_text("66", timeout=30_000)
             expect(page.locator("body.unreachable")).to_have_count(0)
@@ -145,7 +138,7 @@ def test_a_stream_that_was_cut_heals(visit: Visit, system: System, database: Poo
 def test_a_frozen_source_turns_the_badge_stale(visit: Visit, system: System, tmp_path: Path) -> None:
     """Figures that look fresh though the league has not answered for long."""
     web = WebProcess(
-        dsn(system), tmp_path, TIPOFF_HEALTH_EVERY="1", TIPOFF_HEALTH_FETCH_MINUTES_WARNING=str(LIMIT),
+        system.dsn, tmp_path, TIPOFF_HEALTH_EVERY="1", TIPOFF_HEALTH_FETCH_MINUTES_WARNING=str(LIMIT),
         TIPOFF_SOURCE="league",
     )  # fmt: skip
     try:
