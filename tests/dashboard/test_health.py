@@ -131,7 +131,7 @@ def test_without_the_database_the_page_says_what_is_wrong(private: PrivatePostgr
         def told() -> bool:
             return "Error" in words(by_id(visitor.see("/health"), "check-database"))
 
-        eventually(told, "the database's check to say so", 10.0)
+        eventually(told, "the database's check to say so", 30.0)
         page = visitor.see("/health")
         assert "cannot be told now" in words(by_id(page, "history"))
         assert "cannot be told now" in words(by_id(page, "alerts"))

@@ -78,7 +78,8 @@ def test_other_sites_cannot_use_an_operators_browser(web: WebProcess, pool: Pool
 def test_pages_offer_viewers_no_control_they_cannot_use(web: WebProcess, pool: Pool, page: Page) -> None:
     """A button that answers with 'no'."""
     shut = [re.compile(re.sub(r"\{[^}]*\}", "[^/]+", one.path)) for one in CLOSED]
-    answer = Visitor(web).http.get(address(page))
+    visitor = Visitor(web)
+    answer = visitor.http.get(address(page))
     assert answer.status_code < 500
     for target in targets(parse(answer.text)):
         assert not any(one.fullmatch(target) for one in shut), target

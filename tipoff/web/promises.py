@@ -31,8 +31,8 @@ MEASURES = (
     Measure("margin_error", "Margin off by, points"), Measure("total_error", "Total off by, points"),
     Measure("margin_crps", "Margin, CRPS"), Measure("total_crps", "Total, CRPS"),
     Measure("over_log_loss", "Log loss of over and under"),
-    Measure("margin_inside", "80 % intervals of the margin held", share=True, better="neither"),
-    Measure("total_inside", "80 % intervals of the total held", share=True, better="neither"),
+    Measure("margin_inside", "80% intervals of the margin held", share=True, better="neither"),
+    Measure("total_inside", "80% intervals of the total held", share=True, better="neither"),
 )  # fmt: skip
 
 

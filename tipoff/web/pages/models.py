@@ -32,21 +32,21 @@ async def show(request: Request) -> Response:
         ask.get(request, "/api/system/health"),
     )
     page = listed.needed()
-    champion = active.data if active.ok or active.status == NONE_YET else active.needed()
-    champion = champion if active.ok else None
-    days = (
-        await ask.get(request, "/api/ml/model-performance", version=champion["version"], limit=DAYS)
-        if champion
-        else None
-    )
+    champion = None if active.status == NONE_YET else active.needed()
+    days = None if champion is None else await _days(request, champion["version"])
     by_model = record.data["by_model"] if record.ok else {}
     values = {
         "nav": "models", "models": page["items"], "next": page["next_cursor"], "begun": bool(cursor),
         "champion": champion, "promises": promises(champion, record.data if record.ok else None) if champion else [],
-        "record": record, "by_model": by_model, "days": days, "daily": daily(days, champion) if days else None,
+        "record": record, "by_model": by_model, "days": days,
+        "daily": daily(days, champion) if champion and days else None,
         "drift": health.data["checks"].get("models") if health.ok else None,
     }  # fmt: skip
     return await pages.page(request, "models.html", values, sources=[listed, active, record])
+
+
+async def _days(request: Request, version: int) -> ask.Answer:
+    return await ask.get(request, "/api/ml/model-performance", version=version, limit=DAYS)
 
 
 def daily(days: ask.Answer, model: Mapping[str, Any]) -> dict[str, Markup] | None:
