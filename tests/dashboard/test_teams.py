@@ -27,7 +27,7 @@ def test_all_teams_with_their_intervals(web: WebProcess, league: tuple[Live, dic
     """A team left out, a strength or a share without how sure it is."""
     listed = web.get("/api/teams?limit=50").json()["items"]
     rows = list(by_id(Visitor(web).see("/teams"), "team-rows"))
-    assert [row.get("id") for row in rows] == [f"t-{t['team']}" for t in listed]
+    assert [row.get("id") for row in rows] == [f"t-{quote(t['team'])}" for t in listed]
     assert len(rows) > 10
     for row, t in zip(rows, listed, strict=True):
         if t["strength"] is not None:
