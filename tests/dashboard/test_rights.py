@@ -33,7 +33,12 @@ def address(page: Page) -> str:
 
 def state(pool: Pool) -> list[list[tuple[object, ...]]]:
     """What an action could change."""
-    return [rows(pool, f"select to_jsonb(t) - 'last_used_at' from {table} t order by 1::text") for table in UNTOUCHED]
+    return [
+        rows(
+            pool, f"select to_jsonb(t) - 'last_used_at' from {table} t order by (to_jsonb(t) - 'last_used_at')::text"
+        )
+        for table in UNTOUCHED
+    ]
 
 
 def names(page: Page) -> str:
