@@ -78,6 +78,12 @@ def rows(page: ET.Element) -> list[str]:
     return [words(one) for one in by_id(page, "rows").iter("li")]
 
 
+def left(page: ET.Element, now: dt.datetime) -> float:
+    """Seconds from now until the running job of the list will have ended."""
+    [ends] = by_id(page, "rows").findall(".//time[@data-countdown]")
+    return (dt.datetime.fromisoformat(ends.get("datetime", "")) - now).total_seconds()
+
+
 def test_counters_are_true_totals_and_filter(web: WebProcess, pool: Pool) -> None:
     """Counters that count the page; a filter that forgets the other one."""
     for _ in range(35):
@@ -111,18 +117,15 @@ def test_a_running_job_says_how_far_it_is_and_when_it_will_have_ended(web: WebPr
         put(pool, "cleanup", "completed", started_at=now - dt.timedelta(seconds=seconds), finished_at=now)
     job_id = put(pool, "cleanup", "running", progress=40, message="half of it", started_at=now)
     visitor = Visitor(web)
-    page = until(visitor, "/jobs?job_type=cleanup", lambda page: len(rows(page)) == 4)
+    page = until(visitor, "/jobs?job_type=cleanup", lambda page: len(rows(page)) == 4 and 119 < left(page, now) < 121)
     [row] = [one for one in by_id(page, "rows").iter("li") if one.get("id") == f"j-{job_id}"]
     [bar] = row.iter("progress")
     assert bar.get("value") == "40.0"
     assert "half of it" in words(row)
     [ends] = row.findall(".//time[@data-countdown]")
-    at = dt.datetime.fromisoformat(ends.get("datetime", ""))
-    assert abs((at - now).total_seconds() - 120) < 1
     whole = visitor.see(f"/jobs/{job_id}")
     [same] = by_id(whole, "state").findall(".//time[@data-countdown]")
     assert same.get("datetime") == ends.get("datetime")
-    assert by_id(page, "main").find(".//body[@data-topics='jobs']") is None
     assert page.find(".//body").get("data-topics") == "jobs"  # type: ignore[union-attr]
     assert whole.find(".//body").get("data-topics") == f"jobs/{job_id}"  # type: ignore[union-attr]
 
@@ -133,8 +136,8 @@ def test_without_history_progress_says_when_and_lateness_is_said(web: WebProcess
     job_id = put(pool, "model_review", "running", progress=25, started_at=now - dt.timedelta(seconds=100))
     visitor = Visitor(web)
     [ends] = by_id(visitor.see(f"/jobs/{job_id}"), "state").findall(".//time[@data-countdown]")
-    left = (dt.datetime.fromisoformat(ends.get("datetime", "")) - now).total_seconds()
-    assert 295 < left < 330
+    at = dt.datetime.fromisoformat(ends.get("datetime", ""))
+    assert 295 < (at - now).total_seconds() < 330
     put(pool, "database_care", "completed", started_at=now - dt.timedelta(seconds=3), finished_at=now)
     late = put(pool, "database_care", "running", progress=99, started_at=now - dt.timedelta(seconds=60))
     assert "longer than usual" in words(by_id(visitor.see(f"/jobs/{late}"), "state"))
@@ -285,6 +288,7 @@ def test_what_has_ended_meanwhile_is_said(web: WebProcess, pool: Pool) -> None:
     page = visitor.send(f"/jobs/{job_id}/cancel", 409, **fields)
     assert "has ended already" in words(by_id(page, "main"))
     assert list(by_id(page, "main").iter("form")) == []
+    assert [a.get("href") for a in by_id(page, "main").iter("a")] == [f"/jobs/{job_id}"]
 
 
 def test_the_token_of_the_session_is_in_no_address(web: WebProcess, pool: Pool) -> None:
