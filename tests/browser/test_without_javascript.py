@@ -32,10 +32,11 @@ def test_signing_in_and_starting_a_job(visit: Visit, system: System) -> None:
     """Buttons that need a script."""
     page = off(visit, "/jobs", system.key)
     before = system.api("/api/jobs?job_type=prediction_generation")["total"]
-    page.locator("form[action='/jobs/start/prediction_generation'] button").first.click()
+    page.locator("form[action='/jobs/start/forecasts'] button").first.click()
     expect(page).to_have_url(re.compile(r"/jobs(/|\?)"))
     after = system.api("/api/jobs?job_type=prediction_generation")["total"]
-    assert after >= before
+    assert after > before
+    expect(page.locator("#main")).to_contain_text("Generate predictions")
 
 
 def test_what_if(visit: Visit, system: System) -> None:

@@ -33,12 +33,8 @@ def address(page: Page) -> str:
 
 def state(pool: Pool) -> list[list[tuple[object, ...]]]:
     """What an action could change."""
-    return [
-        rows(
-            pool, f"select to_jsonb(t) - 'last_used_at' from {table} t order by (to_jsonb(t) - 'last_used_at')::text"
-        )
-        for table in UNTOUCHED
-    ]
+    found = "to_jsonb(t) - 'last_used_at'"
+    return [rows(pool, f"select {found} from {table} t order by ({found})::text") for table in UNTOUCHED]
 
 
 def names(page: Page) -> str:

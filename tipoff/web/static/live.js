@@ -10,6 +10,11 @@ function remember() {
 }
 
 function patch(fresh) {
+  const dialog = document.querySelector("dialog[open]");
+  if (dialog) { // what is asked about must stay
+    dialog.addEventListener("close", soon, { once: true });
+    return;
+  }
   let changed = 0;
   for (const element of fresh.querySelectorAll("[data-live]")) {
     const text = element.outerHTML, old = document.getElementById(element.id);
