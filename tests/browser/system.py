@@ -107,5 +107,7 @@ def stop(system: System) -> None:
     """End it as Ctrl-C does, and its database."""
     system.process.send_signal(signal.SIGINT)
     assert system.process.wait(60) == 0
+    assert system.process.stdout is not None
+    system.process.stdout.close()
     for folder in system.home.glob("demo-*"):
         PrivatePostgres(folder).reset()

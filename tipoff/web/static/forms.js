@@ -1,4 +1,6 @@
 // Forms: questions before what cannot be undone, filters that act at once, parts of a page asked anew.
+import { swap } from "./live.js";
+
 function ask(text, yes) {
   const dialog = document.getElementById("confirm");
   document.getElementById("confirm-text").textContent = text;
@@ -25,14 +27,16 @@ async function partly(form) {
   const mine = ++turn;
   const query = new URLSearchParams(new FormData(form));
   for (const [name, value] of [...query]) if (!value) query.delete(name);
-  const address = `${form.action.split("?")[0]}?${query}`;
+  const address = new URL(form.action);
+  address.hash = "";
+  address.search = query;
   const answer = await fetch(address, { headers: { accept: "text/html" } });
   if (mine !== turn) return;
   if (!answer.ok) { location.assign(address); return; }
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const id of form.dataset.parts.split(" ")) {
-    const part = fresh.getElementById(id);
-    if (part) document.getElementById(id)?.replaceWith(part);
+    const part = fresh.getElementById(id), old = document.getElementById(id);
+    if (part && old) swap(old, part);
   }
   history.replaceState(null, "", address);
   document.dispatchEvent(new CustomEvent("tipoff:patched"));

@@ -6,7 +6,12 @@ const served = new Map();
 let asked = 0, timer = 0, busy = false, missed = false;
 
 function remember() {
-  for (const element of document.querySelectorAll("[data-live]")) served.set(element.id, element.outerHTML);
+  for (const element of document.querySelectorAll("[data-live], [data-live=list] > *")) served.set(element.id, said(element));
+}
+
+// Ages and countdowns tick by themselves: what differs in nothing else is the same.
+function said(element) {
+  return element.outerHTML.replace(/(<time\b[^>]*>)[^<]*/g, "$1");
 }
 
 function patch(fresh) {
@@ -17,43 +22,58 @@ function patch(fresh) {
   }
   let changed = 0;
   for (const element of fresh.querySelectorAll("[data-live]")) {
-    const text = element.outerHTML, old = document.getElementById(element.id);
+    const text = said(element), old = document.getElementById(element.id);
     if (!old || served.get(element.id) === text) continue;
-    const focus = old.contains(document.activeElement);
-    if (focus && old.matches("[data-calm]")) continue;
     served.set(element.id, text);
-    const children = element.dataset.live === "list" ? rows(old, element) : replace(old, element);
-    changed += children;
+    if (element.dataset.live === "list") changed += rows(old, element);
+    else { swap(old, element); changed += 1; }
   }
   if (changed) document.dispatchEvent(new CustomEvent("tipoff:patched", { detail: { changed } }));
 }
 
-function replace(old, element) {
-  const open = [...old.querySelectorAll("details[open][id]")].map((one) => one.id);
-  const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
-  old.replaceWith(element);
-  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-  if (focused) document.getElementById(focused)?.focus();
-  return 1;
+// Parts that can be open, focused or scrolled, each by a name that its successor has too.
+function parts(root) {
+  const seen = new Map();
+  return [root, ...root.querySelectorAll("[id], [href], [name], [tabindex], button, summary, .scroll")].map((one) => {
+    const name = one.id || [one.tagName, one.getAttribute("href"), one.getAttribute("name")].join(" ");
+    seen.set(name, (seen.get(name) ?? 0) + 1);
+    return [`${name} ${seen.get(name)}`, one];
+  });
+}
+
+export function swap(old, fresh) {
+  const was = new Map(parts(old).map(([name, one]) => [name, {
+    open: one.open === true, focused: one === document.activeElement, top: one.scrollTop, left: one.scrollLeft,
+  }]));
+  old.replaceWith(fresh);
+  for (const [name, one] of parts(fresh)) {
+    const { open, focused, top, left } = was.get(name) ?? {};
+    if (open && one.matches("details")) one.open = true;
+    if (top) one.scrollTop = top;
+    if (left) one.scrollLeft = left;
+    if (focused) one.focus({ preventScroll: true });
+  }
 }
 
 function rows(old, element) {
-  const known = new Map([...old.children].map((row) => [row.id, row]));
+  const known = new Map([...old.children].map((row) => [row.id, row])), wanted = [...element.children];
+  const active = old.contains(document.activeElement) ? document.activeElement : null;
+  const coming = new Set(wanted.map((row) => row.id));
   let changed = 0;
-  const wanted = [...element.children].map((row) => {
-    const there = known.get(row.id), text = row.outerHTML;
-    if (there && (served.get(row.id) ?? text) === text) { served.set(row.id, text); return there; }
+  old.hidden = element.hidden;
+  for (const [id, row] of known) if (!coming.has(id)) { row.remove(); served.delete(id); changed += 1; }
+  wanted.forEach((row, i) => {
+    const there = known.get(row.id), text = said(row), same = there && served.get(row.id) === text;
+    const now = same ? there : row;
     served.set(row.id, text);
-    row.classList.add("flash");
-    changed += 1;
-    return row;
+    if (!same) {
+      row.classList.add("flash");
+      if (there) swap(there, row);
+    }
+    if (!same || old.children[i] !== now) changed += 1;
+    if (old.children[i] !== now) old.insertBefore(now, old.children[i] ?? null);
   });
-  if (wanted.length !== old.children.length || wanted.some((row, i) => old.children[i] !== row)) {
-    const focused = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-    old.replaceChildren(...wanted);
-    if (focused) old.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
-    changed = Math.max(changed, 1);
-  }
+  if (active?.isConnected && active !== document.activeElement) active.focus({ preventScroll: true });
   return changed;
 }
 
@@ -81,8 +101,6 @@ function soon() {
 
 export function startLive() {
   remember();
-  for (const list of document.querySelectorAll("[data-live=list]"))
-    for (const row of list.children) served.set(row.id, row.outerHTML);
   for (const name of ["change", "lost"]) document.addEventListener(`tipoff:${name}`, soon);
   document.addEventListener("tipoff:cut", () => document.body.classList.add("unreachable"));
   document.addEventListener("tipoff:refresh", soon);

@@ -2,12 +2,14 @@
 const NEXT = { auto: "dark", dark: "light", light: "auto" };
 
 export function startTheme() {
-  const form = document.querySelector("[data-theme-form]");
-  form?.addEventListener("submit", async (event) => {
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (form.id !== "theme") return;
     event.preventDefault();
     const theme = form.elements.theme.value;
     document.documentElement.dataset.theme = theme;
     form.elements.theme.value = NEXT[theme];
+    document.querySelector(".prefs [name=theme]").value = theme;
     const button = form.querySelector("button");
     button.title = `Theme: ${theme}`;
     button.setAttribute("aria-label", `Theme: ${theme}. Change it`);
