@@ -12,7 +12,7 @@ from tests.browser.system import System
 from tipoff.web.site import PAGES
 
 SEEN = [page.path for page in PAGES if page.method == "GET"]
-LOOKS = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
+LOOKS = [(1440, "light"), (1440, "dark"), (1000, "light"), (390, "light"), (390, "dark")]
 
 
 @pytest.fixture(scope="module")
