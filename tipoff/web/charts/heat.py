@@ -33,6 +33,8 @@ class Scores:
     total: float | None
     total_sd: float | None
     outcome: tuple[int, int] | None = None
+    p_a: float | None = None
+    """the chance of A that is stated elsewhere; without it that of the normal margin"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class _Joint:
     @property
     def wins(self) -> tuple[str, str]:
         """Chances of A and B, adding up to 100%."""
-        b = round(self.margin.cdf(0), 2)
+        stated = self.scores.p_a
+        b = round(self.margin.cdf(0) if stated is None else 1 - stated, 2)
         return percent(1 - b), percent(b)
 
     def density(self, a: float, b: float) -> float:

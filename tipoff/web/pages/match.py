@@ -150,7 +150,7 @@ def _heat(said: Said | None, match: Mapping[str, Any]) -> dict[str, Markup] | No
     d = said.d
     came = None if match["score_a"] is None else (match["score_a"], match["score_b"])
     data = heat.Scores(
-        match["player_a"], match["player_b"], d.margin_mean, d.margin_sd, d.total_mean, d.total_sd, came
+        match["player_a"], match["player_b"], d.margin_mean, d.margin_sd, d.total_mean, d.total_sd, came, said.p_a
     )
     return {
         "chart": heat.chart(data, chart_id="scores", title="Final score"),
