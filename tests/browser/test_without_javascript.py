@@ -58,7 +58,7 @@ def test_any_line(visit: Visit, system: System) -> None:
     page.fill("[name=line]", "-3.5")
     page.get_by_role("button", name="Price it").click()
     expect(page).to_have_url(re.compile(r"market=spread&line=-3.5"))
-    expect(page.locator("#priced")).to_contain_text("-3.5")
+    expect(page.locator("#priced")).to_contain_text("\u22123.5")
 
 
 def test_filters_and_preferences(visit: Visit, system: System) -> None:

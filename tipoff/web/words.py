@@ -9,6 +9,8 @@ from typing import Any
 
 MINUS = "\u2212"
 MISSING = "\u2013"
+LONGEST_DECIMAL, LONGEST_AMERICAN = 1000.0, 100_000
+"""odds above these say no more than that it hardly ever comes"""
 
 
 def number(value: float | None, digits: int = 0) -> str:
@@ -123,9 +125,13 @@ def odds(value: Any) -> str:
 
     >>> odds(1.6129), odds(-163), odds(150), odds("13/8"), odds(None)
     ('1.61', '−163', '+150', '13/8', '–')
+    >>> odds(653833317929.19), odds(100_000_000)
+    ('>1,000', '>+100,000')
     """
     if value is None:
         return MISSING
     if isinstance(value, str):
         return value
-    return signed(value, 0) if isinstance(value, int) else number(value, 2)
+    if isinstance(value, int):
+        return ">+100,000" if value > LONGEST_AMERICAN else signed(value, 0)
+    return ">1,000" if value > LONGEST_DECIMAL else number(value, 2)

@@ -20,7 +20,7 @@ from tipoff.web.charts.form import Result
 from tipoff.web.charts.form import chart as pills
 from tipoff.web.page import Pages, viewer_of
 from tipoff.web.routing import Page
-from tipoff.web.words import moment
+from tipoff.web.words import moment, signed
 
 LINES = 500.0
 MARKETS = {
@@ -115,7 +115,9 @@ def control(said: Said, match: Mapping[str, Any], market: str, line: str, odds: 
     assert found.line is not None  # noqa: S101 - every market but the winner has one
     a, b = match["player_a"], match["player_b"]
     labels = {key: text.format(a=a, b=b) for key, text in MARKETS.items()}
-    over, under = (f"{a} {found.line:+g}", f"{b} {-found.line:+g}") if market == "spread" else ("Over", "Under")
+    over, under = "Over", "Under"
+    if market == "spread":
+        over, under = f"{a} {signed(found.line)}", f"{b} {signed(-found.line)}"
     return {
         "market": market, "line": found.line, "found": found, "wrong": wrong, "labels": labels, "over": over,
         "under": under, "curve": curve(said, match, market, found),
