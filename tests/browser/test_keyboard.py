@@ -90,5 +90,5 @@ def test_dialogs_keep_and_return_the_focus(visit: Visit, system: System) -> None
     expect(dialog).to_be_hidden()
     expect(button).to_be_focused()
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Do it").last.click()
+    page.locator("#confirm-yes").click()
     expect(page).to_have_url(re.compile(r"/about\?$"))
