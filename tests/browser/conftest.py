@@ -57,9 +57,29 @@ class Seen:
 Visit = Callable[..., Page]
 
 
+@pytest.fixture(scope="session")
+def signed_in(chromium: Browser) -> Callable[[str, str], Any]:
+    """Cookies of whoever signed in at an address with a key; the form is sent once for each."""
+    states: dict[tuple[str, str], Any] = {}
+
+    def state(base: str, key: str) -> Any:
+        if (base, key) not in states:
+            context = chromium.new_context(base_url=base)
+            page = context.new_page()
+            page.goto("/sign-in?back=/about")
+            page.fill("#key", key)
+            page.click("main button:has-text('Sign in')")
+            page.wait_for_url("**/about")
+            states[base, key] = context.storage_state()
+            context.close()
+        return states[base, key]
+
+    return state
+
+
 @pytest.fixture
-def visit(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
-    """Open a page in a context of its own; `page.seen` is what it complained about. Asserted at the end."""
+def visit(chromium: Browser, request: pytest.FixtureRequest, signed_in: Callable[[str, str], Any]) -> Iterator[Visit]:
+    """Open pages, each in a context of its own; at the end none complained, and none asked another host."""
     contexts: list[BrowserContext] = []
     seen = Seen()
 
@@ -70,19 +90,15 @@ def visit(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
         base = elsewhere or request.getfixturevalue("system").url
         host = urlsplit(base).netloc
         context = chromium.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, base_url=base, **more
-        )
+            viewport={"width": width, "height": 900}, color_scheme=scheme, base_url=base,
+            storage_state=signed_in(base, key) if key else None, **more,
+        )  # fmt: skip
         contexts.append(context)
         page = context.new_page()
         if elsewhere is None:  # a server that is killed is complained about
             page.on("console", lambda m: seen.complaints.append(m.text) if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: seen.complaints.append(str(error)))
         page.on("request", lambda r: None if urlsplit(r.url).netloc == host else seen.elsewhere.append(r.url))
-        if key is not None:
-            page.goto("/sign-in")
-            page.fill("#key", key)
-            page.click("main button:has-text('Sign in')")
-            page.wait_for_url("/")
         page.goto(address)
         return page
 

@@ -29,6 +29,7 @@ class System:
     key: str
     home: Path
     process: subprocess.Popen[str]
+    drain: threading.Thread
 
     def api(self, address: str, method: str = "GET", **more: Any) -> Any:
         """JSON of the API, in the operator's name."""
@@ -98,15 +99,17 @@ def start(home: Path, days: int = DAYS, **settings: str) -> System:
             break
     else:
         raise AssertionError("".join(said))
-    threading.Thread(target=process.stdout.read, daemon=True).start()  # what it says later must not fill the pipe
+    drain = threading.Thread(target=process.stdout.read, daemon=True)  # what it says later must not fill the pipe
+    drain.start()
     key = next(home.glob("demo-*/api-key")).read_text().strip()
-    return System(line.split()[2], key, home, process)
+    return System(line.split()[2], key, home, process, drain)
 
 
 def stop(system: System) -> None:
     """End it as Ctrl-C does, and its database."""
     system.process.send_signal(signal.SIGINT)
     assert system.process.wait(60) == 0
+    system.drain.join(10)
     assert system.process.stdout is not None
     system.process.stdout.close()
     for folder in system.home.glob("demo-*"):

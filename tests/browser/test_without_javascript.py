@@ -30,9 +30,13 @@ def test_every_page_is_complete(visit: Visit, system: System, path: str) -> None
 
 def test_signing_in_and_starting_a_job(visit: Visit, system: System) -> None:
     """Buttons that need a script."""
-    page = off(visit, "/jobs", system.key)
+    page = off(visit, "/sign-in?back=/jobs")
+    page.fill("#key", system.key)
+    page.locator("main button").click()
+    expect(page).to_have_url(re.compile("/jobs$"))
     before = system.api("/api/jobs?job_type=prediction_generation")["total"]
-    page.locator("form[action='/jobs/start/forecasts'] button").first.click()
+    page.locator("details:has(form[action='/jobs/start/forecasts']) > summary").click()
+    page.locator("form[action='/jobs/start/forecasts'] button").click()
     expect(page).to_have_url(re.compile(r"/jobs(/|\?)"))
     after = system.api("/api/jobs?job_type=prediction_generation")["total"]
     assert after > before

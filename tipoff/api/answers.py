@@ -28,6 +28,8 @@ IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 DANGEROUS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 """how a spreadsheet's formula begins"""
 PUBLIC, PRIVATE = "public, max-age={0:d}, stale-while-revalidate=30", "private, no-store"
+CLOSED = "private, no-cache"
+"""where reading needs a key: no proxy may keep it for others, and a browser asks whether its own still counts"""
 Headers = Mapping[str, str]
 Page = Callable[[Connection, Any], tuple[Sequence[BaseModel], Any]]
 
@@ -43,7 +45,8 @@ def read(
     model, more = found if isinstance(found, tuple) else (found, {})
     body = model.model_dump_json().encode()
     etag = etag_of(body)
-    control = PRIVATE if private else PUBLIC.format(int(seconds))
+    shared = PUBLIC.format(int(seconds)) if backend.settings.open_reads else CLOSED
+    control = PRIVATE if private else shared
     headers = {"ETag": etag.decode(), "Cache-Control": control, "Vary": "Accept, Accept-Encoding", **more}
     answer = Response(body, headers=headers, media_type=JSON)
     if not private:

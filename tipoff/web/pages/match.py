@@ -23,6 +23,8 @@ from tipoff.web.routing import Page
 from tipoff.web.words import moment, signed
 
 LINES = 500.0
+FORM = 20
+"""results before a match that are a player's form"""
 MARKETS = {
     "total": "Total points", "spread": "Spread of {a}", "team_total_a": "Points of {a}",
     "team_total_b": "Points of {b}",
@@ -58,18 +60,19 @@ async def show(request: Request) -> Response:
     )
     match = detail.needed()
     a, b = match["player_a"], match["player_b"]
-    h2h, one, other = await ask.all_of(
+    h2h, *both = await ask.all_of(
         ask.get(request, ask.path("api", "h2h", a, b)),
-        ask.get(request, ask.path("api", "players", a)),
-        ask.get(request, ask.path("api", "players", b)),
-    )
+        *(ask.get(request, ask.path("api", "players", name)) for name in (a, b)),
+        *(ask.get(request, "/api/matches", player=name, status="final", to=match["start"], limit=FORM)
+          for name in (a, b)),
+    )  # fmt: skip
     forecast = prediction.data if prediction.ok else None
     said = what_was_said(match)
     query = request.query_params
     values = {
         "nav": "upcoming" if match["status"] == "scheduled" else "record", "match": match, "said": said,
         "forecast": forecast, "h2h": h2h.data if h2h.ok else None,
-        "sides": [_side(one, match["start"]), _side(other, match["start"])],
+        "sides": [_side(both[0], both[2]), _side(both[1], both[3])],
         "why": _why(forecast, a, b),
         "heat": _heat(said, match), "control": None if said is None else control(
             said, match, query.get("market", "total"), query.get("line", ""), viewer_of(request).chosen.odds),
@@ -171,13 +174,12 @@ def _why(forecast: Mapping[str, Any] | None, a: str, b: str) -> dict[str, Markup
     }
 
 
-def _side(answer: ask.Answer, before: str) -> dict[str, Any] | None:
-    """A player with the form of before this match."""
-    if not answer.ok:
+def _side(player: ask.Answer, earlier: ask.Answer) -> dict[str, Any] | None:
+    """A player with the form of before this match, however long ago that was."""
+    if not (player.ok and earlier.ok):
         return None
-    player = answer.data
-    earlier = [m for m in player["form"] if m["start"] < before]
-    return {**player, "pills": pills(results(player["player"], earlier)), "n": len(earlier)}
+    name, rows = player.data["player"], earlier.data["items"]
+    return {**player.data, "pills": pills(results(name, rows)), "n": len(rows)}
 
 
 def results(player: str, rows: Sequence[Mapping[str, Any]]) -> list[Result]:
