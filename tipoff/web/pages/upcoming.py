@@ -10,6 +10,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tipoff.forecast.interval import wilson
 from tipoff.web import ask, words
 from tipoff.web.charts import calibration, spark
 from tipoff.web.page import Pages, viewer_of
@@ -70,7 +71,8 @@ def tiles(record: ask.Answer, by: str = "day") -> list[dict[str, Any]]:
     ]
     if covered and covered["played"]:
         share = covered["sealed"] / covered["played"]
-        said = f"{words.number(covered['sealed'])} of {words.number(covered['played'])} matches, {main} min before"
+        ends = words.interval(*wilson(share, covered["played"]), words.percent, 1)
+        said = f"{words.number(covered['sealed'])} of {words.number(covered['played'])}, {main} min before; {ends}"
         made.append({"name": "Sealed in time", "value": words.percent(share, 1), "said": said, "spark": ""})
     return [tile for tile in made if tile]
 
