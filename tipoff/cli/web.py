@@ -26,8 +26,9 @@ STREAMS_END = 3
 @contextlib.contextmanager
 def serving(settings: Settings, port: int) -> Iterator[str]:
     """Serve dashboard and API while the block runs; raises InputError where the port is taken."""
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings), host=settings.host, port=port, log_level="warning", proxy_headers=False,
+        app, host=settings.host, port=port, log_level="warning", proxy_headers=False,
         timeout_graceful_shutdown=STREAMS_END, log_config=None,
     )  # fmt: skip
     try:
@@ -41,6 +42,7 @@ def serving(settings: Settings, port: int) -> Iterator[str]:
     try:
         yield f"http://{settings.host}:{listening.getsockname()[1]}"
     finally:
+        app.state.told_to_stop()  # no signal reaches a thread: open streams would be cut with a trace
         server.should_exit = True
         thread.join()
         listening.close()
