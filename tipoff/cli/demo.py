@@ -50,7 +50,7 @@ SEALED = dt.timedelta(days=3)
 
 def demo(
     recorded: Path | None = typer.Option(None, help="Use this folder of recorded days instead of simulating."),
-    days: int = typer.Option(60, min=6, max=100, help="Days of history to fetch."),
+    days: int = typer.Option(60, min=12, max=100, help="Days of history to fetch."),
     seed: int = typer.Option(7, min=0, help="Seed of the simulated league."),
     serve: bool = typer.Option(True, help="Serve the dashboard at the end, until Ctrl-C."),
     port: int | None = typer.Option(None, min=0, max=65535, help="Port of the dashboard (0: any free one)."),
