@@ -103,9 +103,9 @@ def _pages(found: dict[str, Any]) -> str:
     )  # fmt: skip
     slowest = max(pages, key=lambda path: pages[path]["first_ms"])
     return (
-        f"The dashboard with {found['matches']:,} matches in the database, its worker going on: {named}; the slowest of "
-        f"{len(pages)} pages (`{slowest}`) {pages[slowest]['first_ms']:.0f} ms. The cheapest answer of the same process: "
-        f"{found['floor']:.1f} ms."
+        f"The dashboard with {found['matches']:,} matches in the database, its worker going on: {named}; the slowest "
+        f"of {len(pages)} pages (`{slowest}`) {pages[slowest]['first_ms']:.0f} ms. The cheapest answer of the same "
+        f"process: {found['floor']:.1f} ms."
     )
 
 

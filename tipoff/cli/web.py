@@ -19,6 +19,8 @@ from tipoff.settings import Settings
 from tipoff.storage import keys
 from tipoff.storage.pool import Pool
 
+READY = 5.0
+"""seconds in which it should see its database before anybody is told the address"""
 STREAMS_END = 3
 """seconds that open requests get when it stops"""
 
@@ -39,6 +41,7 @@ def serving(settings: Settings, port: int) -> Iterator[str]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="web")
     thread.start()
+    app.state.backend.seen.wait(READY)
     try:
         yield f"http://{settings.host}:{listening.getsockname()[1]}"
     finally:
