@@ -53,6 +53,8 @@ def figures(results: dict[str, Any]) -> str:
         parts += ["", _pipeline(results["pipeline"])]
     if "api" in results:
         parts += ["", *_api(results["api"])]
+    if "pages" in results:
+        parts += ["", _pages(results["pages"])]
     chaos = json.loads(CHAOS.read_text())
     parts += ["", _chaos(chaos), "", _api_chaos(chaos)]
     commits = ", ".join(f"`{commit[:12]}`" for commit in dict.fromkeys(results["commits"].values()))
@@ -89,6 +91,22 @@ def _pipeline(pipeline: dict[str, Any]) -> str:
         for key, words in said.items() for p in [pipeline[key]]
     ]  # fmt: skip
     return "; ".join(parts) + "."
+
+
+def _pages(found: dict[str, Any]) -> str:
+    pages = found["pages"]
+    shown = {"/": "Upcoming", "/matches/{external_id:name}": "a match", "/record": "the record", "/jobs": "jobs"}
+    named = ", ".join(
+        f"{name} {pages[path]['first_ms']:.0f} ms ({pages[path]['again_ms']:.0f} ms again within seconds, "
+        f"{pages[path]['gzipped_bytes'] / 1000:.1f} KB)"
+        for path, name in shown.items()
+    )  # fmt: skip
+    slowest = max(pages, key=lambda path: pages[path]["first_ms"])
+    return (
+        f"The dashboard with {found['matches']:,} matches in the database, its worker going on: {named}; the slowest "
+        f"of {len(pages)} pages (`{slowest}`) {pages[slowest]['first_ms']:.0f} ms. The cheapest answer of the same "
+        f"process: {found['floor']:.1f} ms."
+    )
 
 
 def _api(api: dict[str, Any]) -> list[str]:

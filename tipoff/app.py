@@ -95,6 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
         ],
     )  # fmt: skip
     app.state.backend, app.state.hub, app.state.looks = backend, hub, Looks(monitor)
+    app.state.told_to_stop = told_to_stop
     problems.install(app)
     for routes in (
         matches, players, teams, predictions, models, record, ledger, jobs, live, system, health, alerts, webhooks,

@@ -86,6 +86,8 @@ def test_other_sites_cannot_use_an_operators_browser(web: WebProcess, pool: Pool
 @pytest.fixture
 def there(pool: Pool, league: tuple[Live, dict[str, Any]]) -> dict[str, str]:
     """What there is to look at, by the parameter of a path; each has something that operators may do with it."""
+    with pool.connection() as connection:
+        connection.execute("delete from alerts where rule = 'trial'")
     alert(pool, "trial", "open")
     return {
         "{external_id:name}": "SOON", "{handle:name}": league[1]["a"], "{team:name}": "Harbor Herons",

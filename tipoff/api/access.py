@@ -11,7 +11,8 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from tipoff.api.problems import ProblemError
 from tipoff.storage.keys import StoredKey
@@ -77,6 +78,12 @@ def given_key(headers: dict[bytes, bytes]) -> str | None:
 def refused(why: str) -> ProblemError:
     """401."""
     return ProblemError(401, why, headers={"WWW-Authenticate": 'Bearer realm="tipoff"'})
+
+
+def nobody(scope: Mapping[str, Any], why: str) -> ProblemError:
+    """401; where it could not be asked whose session it is, why that was: signing in again would be of no use."""
+    found: ProblemError | None = scope.get("unasked")
+    return found or refused(why)
 
 
 class Keys:

@@ -88,8 +88,9 @@ class Admission:
         signed_in = given_key(headers) is None
         try:
             principal = await self.whose(mark, failures)
-        except ProblemError:
+        except ProblemError as problem:
             if signed_in:  # nobody can say whose session it is: what everybody may see can still be shown
+                scope["unasked"] = problem
                 return anybody
             raise
         if principal is not None or signed_in:  # a session ends with its key: who had it is a viewer again

@@ -77,6 +77,8 @@ class Backend:
         self._places = asyncio.Semaphore(PLACES)
         self._queued = 0
         self.stopping = threading.Event()
+        self.seen = threading.Event()
+        """set once the database has answered"""
         self._stop = threading.Event()
         self._answered = -1e9
         self._why = "it is being looked for"
@@ -177,6 +179,7 @@ class Backend:
         if self._answered == LOST and self._pool is not None:
             self._pool.drain()
         self._answered, self._why = time.monotonic(), "it does not answer"
+        self.seen.set()
 
     def note_used(self, connection: Connection) -> None:
         """Keep when keys were used; where somebody holds their rows, the next look does it."""

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tipoff.api import earlier, problems
-from tipoff.api.access import refused
+from tipoff.api.access import nobody
 from tipoff.api.admission import Admission, request_id
 from tipoff.api.backend import Backend
 from tipoff.api.cache import Kept, is_same
@@ -163,7 +163,7 @@ class _Request:
         """From what is kept where that is fresh; else ask once, however many wait for the same."""
         principal = self._scope["principal"]
         if not self._backend.settings.open_reads and (principal.scope is None):
-            raise refused("reading needs a key here: send Authorization: Bearer <key>")
+            raise nobody(self._scope, "reading needs a key here: send Authorization: Bearer <key>")
         kept, fresh = self._backend.cache.look(self._address)
         if kept is None:
             await self._app(self._scope, self._receive, self._out)

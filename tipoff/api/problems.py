@@ -102,10 +102,15 @@ def install(app: FastAPI) -> None:
 
 async def handled(request: Request, error: Exception) -> Response:
     """The error as a problem."""
+    return answer(problem_at(request, error), request.scope.get("request_id", ""))
+
+
+def problem_at(request: Request, error: Exception) -> ProblemError:
+    """What the error is to whoever asked that address, with the methods that it takes."""
     problem = problem_of(error)
     if problem.status == 405 and (methods := _methods(request)):
         problem.headers = {**problem.headers, "Allow": ", ".join(methods)}
-    return answer(problem, request.scope.get("request_id", ""))
+    return problem
 
 
 def _methods(request: Request) -> list[str]:

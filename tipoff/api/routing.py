@@ -19,7 +19,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from tipoff.api.access import Principal, Scope, refused
+from tipoff.api.access import Principal, Scope, nobody
 from tipoff.api.backend import Backend
 from tipoff.api.problems import MEDIA_TYPE, Problem, ProblemError
 
@@ -96,9 +96,10 @@ async def _allowed(request: Request, scope: Scope) -> None:
                 503, "nobody may write yet: set OPERATOR_API_KEY, or make a key with "
                 "python -m tipoff keys create --scope operate --name NAME", headers={"Retry-After": "60"},
             )  # fmt: skip
-        raise refused(
+        raise nobody(
+            request.scope,
             f"this needs a key with the scope {scope}: send Authorization: Bearer <key> or X-API-Key; "
-            f"make one with tipoff keys create --scope {scope} --name NAME"
+            f"make one with tipoff keys create --scope {scope} --name NAME",
         )
     if not principal.scope.includes(scope):
         raise ProblemError(403, f"this needs the scope {scope}; this key has the scope {principal.scope}")

@@ -50,7 +50,7 @@ SEALED = dt.timedelta(days=3)
 
 def demo(
     recorded: Path | None = typer.Option(None, help="Use this folder of recorded days instead of simulating."),
-    days: int = typer.Option(60, min=6, max=100, help="Days of history to fetch."),
+    days: int = typer.Option(60, min=12, max=100, help="Days of history to fetch."),
     seed: int = typer.Option(7, min=0, help="Seed of the simulated league."),
     serve: bool = typer.Option(True, help="Serve the dashboard at the end, until Ctrl-C."),
     port: int | None = typer.Option(None, min=0, max=65535, help="Port of the dashboard (0: any free one)."),
@@ -59,6 +59,7 @@ def demo(
     """League server, private database, fetch, train, predict; then the dashboard, kept up to date."""
     started = time.monotonic()
     settings = read_settings()
+    port = _free(settings, port) if serve and not json else 0
     book: MatchBook
     if recorded is not None:
         book = RecordedBook(recorded)
@@ -86,7 +87,7 @@ def demo(
                 _serve(demo, port)
 
 
-def _serve(demo: Demo, port: int | None) -> None:
+def _serve(demo: Demo, port: int) -> None:
     """The dashboard over what the demo made, while its worker keeps that up to date."""
     settings, stop = demo.settings, until_told()
     laptop_key(settings, demo.pool, shown=True)
@@ -95,23 +96,27 @@ def _serve(demo: Demo, port: int | None) -> None:
             connection, JobService(known_types(settings)), "replay", job_type="replay_record",
             params=_replay(demo), cron=REPLAYED,
         )  # fmt: skip
-    with serving(settings, _free(settings, port)) as url:
+    with serving(settings, port) as url:
         out.print(f"Dashboard at {url} (API at {url}/api/docs); Ctrl-C stops.", highlight=False, soft_wrap=True)
         stop.wait()
     out.print("stopped cleanly")
 
 
 def _free(settings: Settings, port: int | None) -> int:
-    """The port that was asked for; where none was and the usual one is taken, any free one."""
-    if port is not None:
-        return port
+    """The port that was asked for; where none was and the usual one is taken, any free one.
+
+    Looked for before all the work: raises InputError where the port that was asked for is taken.
+    """
+    wanted = settings.port if port is None else port
     with socket.socket() as one:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            one.bind((settings.host, settings.port))
-        except OSError:
-            return 0
-    return settings.port
+            one.bind((settings.host, wanted))
+        except OSError as error:
+            if port is None:
+                return 0
+            raise InputError(f"port {port} of {settings.host} cannot be used: choose another one") from error
+    return wanted
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

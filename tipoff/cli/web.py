@@ -19,6 +19,8 @@ from tipoff.settings import Settings
 from tipoff.storage import keys
 from tipoff.storage.pool import Pool
 
+READY = 5.0
+"""seconds in which it should see its database before anybody is told the address"""
 STREAMS_END = 3
 """seconds that open requests get when it stops"""
 
@@ -26,8 +28,9 @@ STREAMS_END = 3
 @contextlib.contextmanager
 def serving(settings: Settings, port: int) -> Iterator[str]:
     """Serve dashboard and API while the block runs; raises InputError where the port is taken."""
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings), host=settings.host, port=port, log_level="warning", proxy_headers=False,
+        app, host=settings.host, port=port, log_level="warning", proxy_headers=False,
         timeout_graceful_shutdown=STREAMS_END, log_config=None,
     )  # fmt: skip
     try:
@@ -38,9 +41,11 @@ def serving(settings: Settings, port: int) -> Iterator[str]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="web")
     thread.start()
+    app.state.backend.seen.wait(READY)
     try:
         yield f"http://{settings.host}:{listening.getsockname()[1]}"
     finally:
+        app.state.told_to_stop()  # no signal reaches a thread: open streams would be cut with a trace
         server.should_exit = True
         thread.join()
         listening.close()

@@ -24,6 +24,8 @@ class Overview:
     rows: dict[str, tuple[int, bool]]
     last_refresh: dt.datetime | None
     newest_result: dt.datetime | None
+    data_source: str | None
+    """what the raw archive calls the source that answered last"""
     as_of: dt.datetime
 
 
@@ -36,15 +38,16 @@ def now(connection: Connection) -> dt.datetime:
 
 def overview(connection: Connection) -> Overview:
     """Versions, rows and freshness."""
-    [(version, schema, refresh, result, moment)] = connection.execute(
+    [(version, schema, refresh, result, source, moment)] = connection.execute(
         """
         select current_setting('server_version'),
           (select max(version) from supabase_migrations.schema_migrations),
           (select last_fetched_at from raw_payloads order by last_fetched_at desc limit 1),
-          (select start_at from matches where status = 'final' order by start_at desc limit 1), clock_timestamp()
+          (select start_at from matches where status = 'final' order by start_at desc limit 1),
+          (select source from raw_payloads order by last_fetched_at desc limit 1), clock_timestamp()
         """
     ).fetchall()
-    return Overview(version.split()[0], schema or "", rows(connection), refresh, result, moment)
+    return Overview(version.split()[0], schema or "", rows(connection), refresh, result, source, moment)
 
 
 def rows(connection: Connection) -> dict[str, tuple[int, bool]]:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from tipoff.api.access import Principal, Scope
+from tipoff.api.access import Principal, Scope, nobody
 from tipoff.api.problems import ProblemError
 from tipoff.api.sessions import COOKIE
 
@@ -64,7 +64,7 @@ def need(request: Request, scope: Scope) -> None:
     """Raise ProblemError (401, 403) where they may not."""
     principal: Principal = request.scope["principal"]
     if principal.scope is None:
-        raise ProblemError(401, f"this needs a key with the scope {scope}: sign in")
+        raise nobody(request.scope, f"this needs a key with the scope {scope}: sign in")
     if not principal.scope.includes(scope):
         raise ProblemError(403, f"this needs the scope {scope}; you are signed in with the scope {principal.scope}")
 

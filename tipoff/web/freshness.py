@@ -30,6 +30,11 @@ def unknown() -> Freshness:
     return Freshness("unknown", "Unknown", "how fresh this is cannot be told now", "unknown")
 
 
+def lost(status: str) -> Freshness:
+    """The database does not answer now."""
+    return Freshness("stale", "Stale", "the database does not answer: what you see may have changed", status)
+
+
 def freshness(health: Answer, stale: int | None, now: dt.datetime) -> Freshness:
     """By the health report, and by `stale`: the age of an answer that could not be asked anew (seconds)."""
     if not health.ok:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,19 @@ from tipoff.api.backend import Backend
 from tipoff.api.cache import etag_of, is_same
 from tipoff.api.forecasts import OddsFormat, odds
 from tipoff.api.problems import ProblemError
+from tipoff.api.routing import backend_of
 from tipoff.api.sessions import COOKIE
 from tipoff.settings import Settings
 from tipoff.web import ask, words
 from tipoff.web.assets import Assets
-from tipoff.web.freshness import freshness, unknown
+from tipoff.web.freshness import freshness, lost, unknown
 from tipoff.web.monograms import monogram
 from tipoff.web.preferences import Preferences, preferences
 
 TEMPLATES = Path(__file__).parent / "templates"
 CACHED = "private, no-cache"
+SOURCE_EVERY = 30.0
+"""seconds after which it is asked again where the matches come from"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,14 +57,14 @@ class Pages:
     """One for a process: templates, files, and what every page is told."""
 
     def __init__(self, settings: Settings) -> None:
-        self.assets, self._settings = Assets(), settings
+        self.assets = Assets()
+        self._league, self._asked = league_words(settings.league_label or settings.source), -1e9
         self._templates = Environment(
             loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
             lstrip_blocks=True, auto_reload=False,
         )  # fmt: skip
         self._templates.globals.update(
             asset=self.assets.address, modules=list(self.assets.modules()), link=ask.path, monogram=monogram,
-            league=league_words(settings),
         )  # fmt: skip
         self._templates.filters.update(
             number=words.number, signed=words.signed, percent=words.percent, span=words.span, odds=words.odds,
@@ -72,11 +76,23 @@ class Pages:
         sources: list[ask.Answer] | None = None,
     ) -> Response:  # fmt: skip
         """The page; `sources` are the answers that it shows: where one is stale, the page says so."""
+        await self._look_at_source(request)
         health = await ask.get(request, "/api/system/health")
         now = dt.datetime.now(dt.UTC)
         stale = max((one.age for one in sources or [] if one.stale), default=None)
         fresh = freshness(health, stale, now)
+        if fresh.kind == "fresh" and backend_of(request).away is not None:  # the report is of before
+            fresh = lost(fresh.status)
         return self._answer(request, template, {**values, "fresh": fresh, "now": now}, status)
+
+    async def _look_at_source(self, request: Request) -> None:
+        """Ask now and then what the archive calls what it holds: settings of this process may say otherwise."""
+        if time.monotonic() - self._asked > SOURCE_EVERY:
+            status = await ask.get(request, "/api/system/status")
+            if status.ok:
+                self._asked = time.monotonic()
+                seen = status.data["data_source"] or ""
+                self._league = league_words("league" if status.data["simulated"] else seen)
 
     def problem(self, problem: ProblemError, request: Request) -> Response:
         """An error as a page; it asks nothing, as perhaps nothing answers."""
@@ -89,12 +105,13 @@ class Pages:
         viewer = viewer_of(request)
         text = self._templates.get_template(template).render(
             {**values, "viewer": viewer, "chosen": viewer.chosen, "here": here(request),
-             "request_id": request.scope["request_id"],
+             "request_id": request.scope["request_id"], "league": self._league,
              **_timely(viewer.chosen, values["now"])}
         )  # fmt: skip
         body = text.encode("utf-8", "replace")
         etag = etag_of(body)
-        headers = {"ETag": etag.decode(), "Cache-Control": CACHED, "Vary": "Cookie, Accept-Encoding"}
+        control = CACHED if viewer.name is None else "private, no-store"  # nobody else goes back to it
+        headers = {"ETag": etag.decode(), "Cache-Control": control, "Vary": "Cookie"}
         if status == 200 and is_same(etag, request.headers.get("if-none-match", "").encode("latin-1") or None):
             return Response(status_code=304, headers=headers)
         return HTMLResponse(body, status, headers)
@@ -119,14 +136,15 @@ def here(request: Request) -> str:
     return raw.decode("latin-1") + (f"?{query}" if query else "")
 
 
-def league_words(settings: Settings) -> str:
-    """What every page says of where the matches come from, unless they are the real league's."""
-    label = settings.league_label or ""
-    if label.startswith("recorded-") or settings.source.startswith("recorded:"):
+def league_words(source: str) -> str:
+    """What every page says of where the matches come from, unless they are the real league's.
+
+    >>> league_words("recorded-days")[:13], league_words("league-7")[:16], league_words("h2h-2026")
+    ('Recorded days', 'Simulated league', '')
+    """
+    if source.startswith("recorded"):
         return "Recorded days: matches that were really played, replayed from files"
-    if settings.source == "league":
-        return "Simulated league: players, teams and results are invented"
-    return ""
+    return "Simulated league: players, teams and results are invented" if source.startswith("league") else ""
 
 
 def _timely(chosen: Preferences, now: dt.datetime) -> dict[str, Any]:

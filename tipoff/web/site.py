@@ -61,7 +61,7 @@ class Site:
     async def _handled(self, request: Request, error: Exception) -> Response:
         if request.scope["path"].startswith("/api/"):
             return await problems.handled(request, error)
-        return self.pages.problem(problems.problem_of(error), request)
+        return self.pages.problem(problems.problem_at(request, error), request)
 
     def shown(self, problem: ProblemError, scope: Scope) -> Response:
         """A problem that the front found, as a page."""

@@ -43,7 +43,8 @@ def system_status(request: Request) -> Response:
         return Status(
             version=tipoff.__version__, code_version=code_version(), database_version=found.database_version,
             schema_version=found.schema_version, schema_expected=files()[-1][0], source=settings.source,
-            simulated=settings.source == "league", league_label=settings.league_label, horizons=settings.horizons,
+            simulated=simulated(settings.source, found.data_source), data_source=found.data_source,
+            league_label=settings.league_label, horizons=settings.horizons,
             rows={name: Rows(rows=rows, exact=exact) for name, (rows, exact) in found.rows.items()},
             champion=Champion(
                 version=active.version, sha256=active.sha256, trained_at=active.created_at,
@@ -68,3 +69,13 @@ def job_stats(request: Request) -> Response:
         return JobStats(items=items, as_of=overview.now(connection))
 
     return answers.read(request, ("jobs",), question, seconds=2.0)
+
+
+def simulated(source: str, data_source: str | None) -> bool:
+    """Whether nobody plays the matches: by the setting, or by what the archive calls what answered last.
+
+    >>> simulated("h2h-2026", "league-7"), simulated("league", "recorded-days"), simulated("h2h-2026", "h2h-2026")
+    (True, False, False)
+    """
+    label = data_source or source
+    return label.startswith("league") or (source == "league" and not label.startswith("recorded"))

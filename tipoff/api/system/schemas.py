@@ -68,7 +68,7 @@ class Status(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{
         "version": "0.1.0", "code_version": "1a2b3c4", "database_version": "18.6", "schema_version": "20261125060000",
         "schema_expected": "20261125060000", "source": "h2h-2026",
-        "simulated": False, "league_label": None, "horizons": [30, 2],
+        "simulated": False, "data_source": "h2h-2026", "league_label": None, "horizons": [30, 2],
         "rows": {"matches": {"rows": 13601, "exact": True}},
         "champion": {"version": 3, "sha256": "0f" * 32, "trained_at": "2026-11-24T05:00:00Z",
                      "activated_at": "2026-11-24T05:01:00Z"},
@@ -81,6 +81,7 @@ class Status(BaseModel):
     schema_version: str
     schema_expected: str
     source: str
+    data_source: str | None = Field(description="What the raw archive calls the source that answered last.")
     simulated: bool = Field(description="Whether the matches are those of the built-in league: nobody plays them.")
     league_label: str | None = Field(description="What the built-in league is called, where it has a name.")
     horizons: list[int] = Field(description="Minutes before the start at which forecasts are sealed, longest first.")

@@ -29,12 +29,13 @@ def models(facts: ModelFacts, store: StoreFacts, now: dt.datetime, limits: Healt
         )
     elif store.away is not None:
         found.append(error("not_looked_at", f"the champion's file was not looked at: {store.away}"))
+    since = f"{24 * days:.0f} hours" if days < 2 else f"{days:.0f} days"
     found += beyond("champion_old", days, limits.pair("model_days"), f"the champion was trained {days:.0f} days ago")
     found += _drifted(facts, now)
     watched = {d["measure"]: d for d in (facts.drift or {}).get("watched", [])}
     loss = watched.get("log_loss", {})
     return Checked(
-        f"model {facts.version} forecasts, trained {days:.1f} days ago", tuple(found),
+        f"model {facts.version} forecasts, trained {since} ago", tuple(found),
         {
             "champion": facts.version, "champion_days": round(days, 2), "log_loss": loss.get("seen"),
             "log_loss_promised": loss.get("promised"), "log_loss_matches": loss.get("matches"),

@@ -78,7 +78,8 @@ async def show(request: Request) -> Response:
         "why": _why(forecast, a, b),
         "heat": _heat(said, match), "control": None if said is None else control(
             said, match, query.get("market", "total"), query.get("line", ""), viewer_of(request).chosen.odds),
-        "ladders": _ladders(said), "exact": exact_scores(said.d, EXACT) if said else [], "outcome": outcome_words(match),
+        "ladders": _ladders(said), "exact": exact_scores(said.d, EXACT) if said else [],
+        "outcome": outcome_words(match),
     }  # fmt: skip
     return await pages.page(request, "match.html", values, sources=[detail, prediction])
 

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tipoff.forecast.interval import wilson
 from tipoff.web import ask, words
 from tipoff.web.charts import calibration, spark
 from tipoff.web.page import Pages, viewer_of
@@ -18,6 +19,8 @@ from tipoff.web.routing import Page
 ROWS = 50
 CONFIDENCES = (("", "any"), *((f"0.{p}", f"{p}% sure") for p in (55, 60, 65, 70, 80)))
 FILTERS = ("search", "player", "team", "stream", "confidence")
+BEHIND = 600.0
+"""seconds after which forecasts that have not learned the newest result are said to be old"""
 NEWCOMER = 20
 """results of a player below which a forecast leans on what newcomers usually do"""
 
@@ -26,11 +29,12 @@ async def show(request: Request) -> Response:
     """Fixtures that have not begun with what the champion says of them, and how good that was so far."""
     pages: Pages = request.app.state.pages
     wanted = {name: request.query_params.get(name, "").strip() for name in FILTERS}
-    upcoming, record, running = await ask.all_of(
+    upcoming, record, running, results = await ask.all_of(
         ask.get(request, "/api/upcoming-matches", limit=ROWS,
                 cursor=request.query_params.get("cursor"), **wanted),
         ask.get(request, "/api/record"),
         ask.get(request, "/api/jobs", status="running", limit=1),
+        ask.get(request, "/api/matches", limit=1, status="final"),
     )  # fmt: skip
     page = upcoming.needed()
     values = {
@@ -39,9 +43,17 @@ async def show(request: Request) -> Response:
         "confidences": CONFIDENCES, "record": record.data if record.ok else None, "newcomer": NEWCOMER,
         "running": running.data["items"] if running.ok else [], "begun": bool(request.query_params.get("cursor")),
         "days": _days(page["items"], viewer_of(request).chosen.tz), "tiles": tiles(record),
-        "calibration": calibrated(record),
+        "calibration": calibrated(record), "behind": behind(page["as_of"], results),
     }  # fmt: skip
     return await pages.page(request, "upcoming.html", values, sources=[upcoming, record])
+
+
+def behind(as_of: str | None, results: ask.Answer) -> float | None:
+    """Seconds by which the forecasts are older than the newest result, where that is too much."""
+    learned = words.moment(as_of)
+    newest = words.moment(results.data["items"][0]["observed_at"]) if results.ok and results.data["items"] else None
+    late = (newest - learned).total_seconds() if newest and learned else 0.0
+    return late if late > BEHIND else None
 
 
 def _days(rows: list[dict[str, Any]], tz: dt.tzinfo) -> dict[str, str]:
@@ -70,7 +82,8 @@ def tiles(record: ask.Answer, by: str = "day") -> list[dict[str, Any]]:
     ]
     if covered and covered["played"]:
         share = covered["sealed"] / covered["played"]
-        said = f"{words.number(covered['sealed'])} of {words.number(covered['played'])} matches, {main} min before"
+        ends = words.interval(*wilson(share, covered["played"]), words.percent, 1)
+        said = f"{words.number(covered['sealed'])} of {words.number(covered['played'])}, {main} min before; {ends}"
         made.append({"name": "Sealed in time", "value": words.percent(share, 1), "said": said, "spark": ""})
     return [tile for tile in made if tile]
 
