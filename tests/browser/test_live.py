@@ -73,7 +73,7 @@ def test_a_finished_match_reaches_its_page(visit: Visit, system: System, databas
     for one in (page, lists):
         one.wait_for_function("document.body.dataset.ready === '1'")
         stay(one)
-    settled(system, page)
+    settled(page)
     written = finish(database, fixture, 71, 58)
     expect(page.locator("#versus .final").first).to_have_text("71", timeout=10_000)
     assert time.monotonic() - written < SOON
@@ -83,17 +83,16 @@ def test_a_finished_match_reaches_its_page(visit: Visit, system: System, databas
     assert stayed(lists)
 
 
-def settled(system: System, page: Page) -> None:
-    """Wait until the page's stream is open."""
-    page.wait_for_function("performance.getEntriesByName(location.href).length >= 0")
-    page.wait_for_timeout(500)
+def settled(page: Page) -> None:
+    """Wait until something came through the page's stream."""
+    page.wait_for_function("document.body.dataset.stream === 'open'")
 
 
 def test_a_jobs_progress_reaches_open_pages(visit: Visit, system: System) -> None:
     """A job whose page stands still until it is loaded again."""
     listed = visit("/jobs")
     stay(listed)
-    settled(system, listed)
+    settled(listed)
     job = system.api("/api/data/quick-refresh", "POST")["job_id"]
     asked = time.monotonic()
     expect(listed.locator(f"[href='/jobs/{job}']").first).to_be_visible(timeout=10_000)
@@ -117,16 +116,18 @@ def test_a_stream_that_was_cut_heals(visit: Visit, system: System, database: Poo
     try:
         fixture = system.api("/api/upcoming-matches?limit=6")["items"][5]
         page = visit(f"{first.url}/matches/{fixture['external_id']}", elsewhere=first.url)
-        settled(system, page)
+        settled(page)
         stay(page)
         first.process.kill()
         first.process.wait()
         expect(page.locator("body.unreachable")).to_have_count(1, timeout=10_000)
+        expect(page.locator("body[data-stream]")).to_have_count(0)
         finish(database, fixture, 66, 62)
         second = WebProcess(system.dsn, tmp_path, port=first.port)
         try:
             expect(page.locator("#versus .final").first).to_have_text("66", timeout=30_000)
             expect(page.locator("body.unreachable")).to_have_count(0)
+            settled(page)
             assert stayed(page)
         finally:
             page.close()

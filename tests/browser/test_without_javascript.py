@@ -34,13 +34,18 @@ def test_signing_in_and_starting_a_job(visit: Visit, system: System) -> None:
     page.fill("#key", system.key)
     page.locator("main button").click()
     expect(page).to_have_url(re.compile("/jobs$"))
-    before = system.api("/api/jobs?job_type=prediction_generation")["total"]
+    before = {job["job_id"]: job for job in system.api("/api/jobs?job_type=prediction_generation&limit=200")["items"]}
     page.locator("details:has(form[action='/jobs/start/forecasts']) > summary").click()
     page.locator("form[action='/jobs/start/forecasts'] button").click()
-    expect(page).to_have_url(re.compile(r"/jobs(/|\?)"))
-    after = system.api("/api/jobs?job_type=prediction_generation")["total"]
-    assert after > before
-    expect(page.locator("#main")).to_contain_text("Generate predictions")
+    if page.locator("#refused").count():
+        expect(page.locator("#refused")).to_contain_text("one is live already")
+        page.get_by_role("link", name="Look at the live one").click()
+    expect(page).to_have_url(re.compile(r"/jobs/[0-9a-f-]{36}$"))
+    started = page.url.rpartition("/")[2]
+    assert before.get(started, {"status": "pending"})["status"] in ("pending", "running"), "it had ended before"
+    assert system.api(f"/api/jobs/{started}")["job_type"] == "prediction_generation"
+    expect(page.locator("#main")).to_contain_text(started)
+    expect(page.locator("h1")).to_contain_text("Generate predictions")
 
 
 def test_what_if(visit: Visit, system: System) -> None:

@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tipoff.api.forecasts import HALF_80, OddsFormat
-from tipoff.api.predictions.routes import priced
+from tipoff.api.predictions.routes import REACH, priced
 from tipoff.api.predictions.schemas import Market, MarketName
-from tipoff.forecast.distribution import ScoreDistribution
+from tipoff.forecast.distribution import Line, ScoreDistribution
+from tipoff.forecast.markets import exact_scores, ladder
 from tipoff.web import ask
 from tipoff.web.charts import bar, distribution, heat
 from tipoff.web.charts.form import Result
@@ -23,6 +24,7 @@ from tipoff.web.routing import Page
 from tipoff.web.words import moment, signed
 
 LINES = 500.0
+EXACT = 12
 FORM = 20
 """results before a match that are a player's form"""
 MARKETS = {
@@ -76,7 +78,8 @@ async def show(request: Request) -> Response:
         "why": _why(forecast, a, b),
         "heat": _heat(said, match), "control": None if said is None else control(
             said, match, query.get("market", "total"), query.get("line", ""), viewer_of(request).chosen.odds),
-        "ladders": _ladders(forecast), "outcome": outcome_words(match),
+        "ladders": _ladders(said), "exact": exact_scores(said.d, EXACT) if said else [],
+        "outcome": outcome_words(match),
     }  # fmt: skip
     return await pages.page(request, "match.html", values, sources=[detail, prediction])
 
@@ -194,12 +197,9 @@ def results(player: str, rows: Sequence[Mapping[str, Any]]) -> list[Result]:
     return found
 
 
-def _ladders(forecast: Mapping[str, Any] | None) -> dict[str, list[Mapping[str, Any]]]:
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for m in forecast["markets"] if forecast else []:
-        if m["line"] is not None and m["line"] % 1 == 0.5:
-            found.setdefault(m["market"], []).append(m)
-    return found
+def _ladders(said: Said | None) -> dict[str, list[tuple[float, Line]]]:
+    """Half lines around the even one of each market."""
+    return {} if said is None else {name: ladder(said.d, name, REACH, 1.0) for name in MARKETS}
 
 
 def outcome_words(match: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ function open(topics) {
   source.onopen = () => { wait = FIRST; };
   source.onmessage = (event) => {
     const message = JSON.parse(event.data);
+    document.body.dataset.stream = "open";
     if (message.type === "stopping" || message.type === "dropped") return again(topics);
     tell(message.type === "snapshot" || message.type === "changes" ? "change" : message.type, message);
   };
@@ -21,6 +22,7 @@ function open(topics) {
 
 function again(topics) {
   source.close();
+  delete document.body.dataset.stream;
   tell("cut");
   clearTimeout(timer);
   timer = setTimeout(() => open(topics), wait * (0.75 + Math.random() / 2));

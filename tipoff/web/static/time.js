@@ -5,6 +5,8 @@ const day = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric",
 const both = new Intl.DateTimeFormat("en-GB", {
   day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
 });
+const weekday = new Intl.DateTimeFormat("en-GB", { weekday: "long" });
+const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long" });
 const FORMS = { clock: (at) => clock.format(at), day: (at) => day.format(at), both: (at) => both.format(at) };
 const chose = () => /(?:^|; )chosen=1/.test(document.cookie);
 
@@ -36,12 +38,26 @@ function tick() {
     write(element, ago((now - Date.parse(element.dateTime)) / 1000));
 }
 
+// The day stands over its first row: in another zone that is another row.
+function headings() {
+  for (const list of document.querySelectorAll(".matches:has(> [data-day])")) {
+    let before = "";
+    for (const row of list.children) {
+      const at = new Date(row.querySelector("time").dateTime), said = `${weekday.format(at)}, ${date.format(at)}`;
+      if (said === before) delete row.dataset.day;
+      else row.dataset.day = said;
+      before = said;
+    }
+  }
+}
+
 function localise() {
   if (!chose() && document.body.dataset.zone !== here) {
     for (const [kind, form] of Object.entries(FORMS))
       for (const element of document.querySelectorAll(`time[data-${kind}]`))
         write(element, form(new Date(element.dateTime)));
     for (const element of document.querySelectorAll("[data-zone-name]")) write(element, here);
+    headings();
   }
   tick();
 }
