@@ -85,7 +85,7 @@ def test_a_finished_match_reaches_its_page(visit: Visit, system: System, databas
 
 def settled(page: Page) -> None:
     """Wait until something came through the page's stream."""
-    page.wait_for_function("document.body.dataset.stream === 'open'")
+    expect(page.locator("body[data-stream=open]")).to_have_count(1, timeout=10_000)
 
 
 def test_a_jobs_progress_reaches_open_pages(visit: Visit, system: System) -> None:
