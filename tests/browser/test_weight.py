@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import statistics
 from typing import Any
 
@@ -34,6 +35,8 @@ SHIFTS = """() => new Promise((resolve) => {
     .observe({ type: 'layout-shift', buffered: true });
   setTimeout(() => resolve(sum), 1500);
 })"""
+DAYS = "[...document.querySelectorAll('#rows > [data-day]')].map((row) => [row.id, row.dataset.day])"
+TOPS = "[...document.querySelectorAll('#rows > *')].map((row) => row.getBoundingClientRect().top + scrollY)"
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +103,25 @@ def test_rows_are_seen_soon_and_stay_where_they_are(visit: Visit, many: str) -> 
         page.context.close()
     assert statistics.median(times) <= SOON, times
     assert max(shifts) < SHIFT, shifts
+
+
+def before_midnight(now: dt.datetime) -> str:
+    """A time zone, other than UTC, in which the next matches go over midnight."""
+    ahead = (22 - now.hour + 11) % 24 - 11 or -1
+    return f"Etc/GMT{-ahead:+d}"
+
+
+def test_days_stand_over_the_viewers_rows_at_once(visit: Visit, many: str) -> None:
+    """On a first visit, the days of another zone; headings that push rows away when they are put right."""
+    zone = before_midnight(dt.datetime.now(dt.UTC))
+    page = visit(many, elsewhere=many, timezone_id=zone)
+    page.wait_for_function("document.body.dataset.ready === '1'")
+    assert page.evaluate("document.body.dataset.zone") == "UTC"
+    first = page.evaluate(DAYS)
+    assert len(first) == 2, first
+    tops = page.evaluate(TOPS)
+    page.evaluate("document.querySelectorAll('#rows > [data-day]').forEach((row) => { delete row.dataset.day; })")
+    assert page.evaluate(TOPS) == tops
+    page.reload()
+    assert page.evaluate("document.body.dataset.zone") == zone
+    assert page.evaluate(DAYS) == first
