@@ -115,7 +115,7 @@ def test_figures_are_those_of_the_database(filled: WebProcess, kept_pool: Pool) 
     assert value(found, "tipoff_rows", table="matches") == matches
     assert value(found, "tipoff_forecasts_sealed") == sealed
     assert value(found, "tipoff_forecasts_graded") == rows - 1 - sealed
-    assert value(found, "tipoff_jobs", type="model_review", status="pending") == 300
+    assert value(found, "tipoff_jobs", type="model_review", status="pending") == 301
     assert value(found, "tipoff_jobs", type="cleanup", status="completed") == 100
     assert value(found, "tipoff_jobs_ended_last_hour", type="cleanup", status="failed") == 2
     assert 600 <= value(found, "tipoff_job_queue_oldest_pending_seconds") < 700
