@@ -119,6 +119,9 @@ def test_days_stand_over_the_viewers_rows_at_once(visit: Visit, many: str) -> No
     assert page.evaluate("document.body.dataset.zone") == "UTC"
     first = page.evaluate(DAYS)
     assert len(first) == 2, first
+    page.evaluate(
+        "document.querySelectorAll('#rows > *').forEach((row) => { row.style.contentVisibility = 'visible'; })"
+    )
     tops = page.evaluate(TOPS)
     page.evaluate("document.querySelectorAll('#rows > [data-day]').forEach((row) => { delete row.dataset.day; })")
     assert page.evaluate(TOPS) == tops
