@@ -47,7 +47,7 @@ def _take(system: System) -> None:
             )  # fmt: skip
             page = context.new_page()
             page.goto(examples.get(path, path))
-            page.wait_for_function("document.body.dataset.ready === '1'")
+            page.locator("body[data-ready='1']").wait_for(state="attached")
             page.screenshot(path=FOLDER / f"{name}.png")
             context.close()
         browser.close()

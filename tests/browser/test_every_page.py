@@ -36,7 +36,7 @@ def test_page(visit: Visit, system: System, addresses: dict[str, str], path: str
     """Console errors, requests to other hosts, horizontal scroll, contrast, labels, headings."""
     page = visit(addresses.get(path, path), width=width, scheme=scheme, key=system.key)
     assert page.locator("h1").count() == 1
-    page.wait_for_function("document.body.dataset.ready === '1'")
+    page.locator("body[data-ready='1']").wait_for(state="attached")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -46,7 +46,7 @@ def refreshed(page: Page) -> None:
 def upcoming(visit: Visit) -> Page:
     """The list of matches."""
     page = visit("/")
-    page.wait_for_function("document.body.dataset.ready === '1'")
+    page.locator("body[data-ready='1']").wait_for(state="attached")
     return page
 
 
@@ -90,7 +90,7 @@ def test_a_part_that_is_replaced_keeps_focus_and_scroll(visit: Visit, system: Sy
     """A log that jumps to its beginning with each line; a link that loses the keyboard."""
     external_id = system.api("/api/upcoming-matches?limit=3")["items"][2]["external_id"]
     page = visit(f"/matches/{external_id}")
-    page.wait_for_function("document.body.dataset.ready === '1'")
+    page.locator("body[data-ready='1']").wait_for(state="attached")
     page.locator("#versus .tag").last.focus()
     rewritten(page, lambda text: text.replace("Expected score", "Expected points"))
     refreshed(page)
@@ -102,7 +102,7 @@ def test_any_line_is_priced_as_it_is_typed(visit: Visit, system: System) -> None
     """The line of before under a form that says another; a table that closes at each key."""
     external_id = system.api("/api/upcoming-matches?limit=3")["items"][2]["external_id"]
     page = visit(f"/matches/{external_id}")
-    page.wait_for_function("document.body.dataset.ready === '1'")
+    page.locator("body[data-ready='1']").wait_for(state="attached")
     page.locator("#curve-table summary").click()
     page.fill("[name=line]", "90.5")
     expect(page.locator("#priced")).to_contain_text("Over 90.5")

@@ -66,7 +66,7 @@ def test_dialogs_keep_and_return_the_focus(visit: Visit, system: System) -> None
     """A question behind which one tabs on, or after which one is lost; a key that is revoked without one."""
     key = system.api("/api/keys", "POST", json={"name": "to be revoked", "scope": "read"})["id"]
     page = visit("/keys", key=system.key)
-    page.wait_for_function("document.body.dataset.ready === '1'")
+    page.locator("body[data-ready='1']").wait_for(state="attached")
     row = page.locator(f"#key-{key}")
     button = row.get_by_role("button", name="Revoke")
     button.focus()

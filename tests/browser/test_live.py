@@ -71,7 +71,7 @@ def test_a_finished_match_reaches_its_page(visit: Visit, system: System, databas
     expect(row).to_have_count(0)
     expect(page.locator("#versus .final")).to_have_count(0)
     for one in (page, lists):
-        one.wait_for_function("document.body.dataset.ready === '1'")
+        one.locator("body[data-ready='1']").wait_for(state="attached")
         stay(one)
     settled(page)
     written = finish(database, fixture, 71, 58)

@@ -115,7 +115,7 @@ def test_days_stand_over_the_viewers_rows_at_once(visit: Visit, many: str) -> No
     """On a first visit, the days of another zone; headings that push rows away when they are put right."""
     zone = before_midnight(dt.datetime.now(dt.UTC))
     page = visit(many, elsewhere=many, timezone_id=zone)
-    page.wait_for_function("document.body.dataset.ready === '1'")
+    page.locator("body[data-ready='1']").wait_for(state="attached")
     assert page.evaluate("document.body.dataset.zone") == "UTC"
     first = page.evaluate(DAYS)
     assert len(first) == 2, first
