@@ -36,7 +36,7 @@ from tipoff.upstream.http import Manners
 MODULES = [job_types.__name__, hasty_jobs.__name__]
 JOBS = JobService(known(MODULES))
 SEED = 7
-DAYS = 9
+DAYS = 16
 STORE = (
     "import socket, uvicorn\nfrom tests.supabase_storage import Bucket\n"
     "s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(64)\n"

@@ -15,7 +15,7 @@ import pytest
 
 from tests.delivery import hook, minutes, round_of, tell
 from tests.health import Watched, watching
-from tests.installation import Installation, installation, outcome
+from tests.installation import DAYS, Installation, installation, outcome
 from tests.jobs import ended, eventually, job, order, running
 from tests.receiver import Receiver
 from tests.supabase_storage import SECRET
@@ -118,7 +118,7 @@ def test_upstream_flapping(house: Installation) -> None:
     house.league.down()
     house.league.up(left=4)
     before = house.league.asked
-    history = house.enqueue("hasty_refresh", history_days=21)
+    history = house.enqueue("hasty_refresh", history_days=DAYS + 12)
     for attempt in (1, 2):
         passing(house, history, "transient_upstream_error", attempt)
         house.league.up(left=4)
