@@ -29,7 +29,8 @@ def models(facts: ModelFacts, store: StoreFacts, now: dt.datetime, limits: Healt
         )
     elif store.away is not None:
         found.append(error("not_looked_at", f"the champion's file was not looked at: {store.away}"))
-    since = f"{24 * days:.0f} hours" if days < 2 else f"{days:.0f} days"
+    hours = 24 * days
+    since = f"{60 * hours:.0f} minutes" if hours < 2 else f"{hours:.0f} hours" if days < 2 else f"{days:.0f} days"
     found += beyond("champion_old", days, limits.pair("model_days"), f"the champion was trained {days:.0f} days ago")
     found += _drifted(facts, now)
     watched = {d["measure"]: d for d in (facts.drift or {}).get("watched", [])}
