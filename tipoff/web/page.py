@@ -88,9 +88,9 @@ class Pages:
     async def _look_at_source(self, request: Request) -> None:
         """Ask now and then what the archive calls what it holds: settings of this process may say otherwise."""
         if time.monotonic() - self._asked > SOURCE_EVERY:
+            self._asked = time.monotonic()
             status = await ask.get(request, "/api/system/status")
             if status.ok:
-                self._asked = time.monotonic()
                 seen = status.data["data_source"] or ""
                 self._league = league_words("league" if status.data["simulated"] else seen)
 

@@ -7,34 +7,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-MINUS = "\u2212"
-MISSING = "\u2013"
+from tipoff.web.charts.figures import ABSENT as MISSING
+from tipoff.web.charts.figures import number, signed
+
 LONGEST_DECIMAL, LONGEST_AMERICAN = 1000.0, 100_000
 """odds above these say no more than that it hardly ever comes"""
 
-
-def number(value: float | None, digits: int = 0) -> str:
-    """A number with a true minus sign and thin groups.
-
-    >>> number(-1234.5, 1), number(None), number(0.0)
-    ('−1,234.5', '–', '0')
-    """
-    if value is None or not math.isfinite(value):
-        return MISSING
-    text = f"{value:,.{digits}f}"
-    return text.lstrip("-") if float(text.replace(",", "")) == 0 else text.replace("-", MINUS)
-
-
-def signed(value: float | None, digits: int = 1) -> str:
-    """A number that always says its sign.
-
-    >>> signed(3.25), signed(-0.04), signed(-2)
-    ('+3.2', '0.0', '−2.0')
-    """
-    text = number(value, digits)
-    if value is None or text.startswith((MINUS, MISSING)) or float(f"{value:.{digits}f}") == 0:
-        return text
-    return "+" + text
+__all__ = ["MISSING", "ago", "coarse", "interval", "moment", "number", "odds", "percent", "signed", "span"]
 
 
 def percent(share: float | None, digits: int = 0) -> str:
