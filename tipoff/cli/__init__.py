@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import sys
 from typing import Any
 
@@ -15,9 +16,9 @@ COMMANDS = {
     "demo": "demo", "up": "up", "fetch": "live", "train": "live", "predict": "live", "backtest": "backtest",
     "serve-league": "league", "record": "record", "why": "insight", "what-if": "insight", "ratings": "insight",
     "teams": "insight", "h2h": "insight", "worker": "worker",
-    "health": "health",
+    "health": "health", "export": "transfer", "import": "transfer",
 }  # fmt: skip
-"""the module of each command, whose function has its name"""
+"""the module of each command, whose function has its name (with an underscore where Python keeps the word)"""
 GROUPS = {
     "jobs": "jobs", "keys": "keys", "ledger": "record", "models": "models", "odds": "odds", "db": "db",
     "alerts": "health",
@@ -43,7 +44,8 @@ def commands(wanted: str | None = None) -> typer.Typer:
     app.callback()(lambda: None)  # a command alone is still a command by name
     for name, module in COMMANDS.items():
         if wanted in (None, name):
-            app.command(name=name)(getattr(_module(module), name.replace("-", "_")))
+            function = f"{name}_" if keyword.iskeyword(name) else name.replace("-", "_")
+            app.command(name=name)(getattr(_module(module), function))
     for name, module in GROUPS.items():
         if wanted in (None, name):
             app.add_typer(_module(module).app, name=name)

@@ -6,9 +6,9 @@ import datetime as dt
 
 from tipoff.errors import InputError
 from tipoff.settings import read_settings
-from tipoff.storage.database import addresses, database, private_postgres
+from tipoff.storage.database import addresses, database, owners_database, private_postgres
 
-__all__ = ["addresses", "database", "parse_time", "private_postgres", "read_settings"]
+__all__ = ["addresses", "database", "owners_database", "parse_time", "private_postgres", "read_settings"]
 
 
 def parse_time(text: str | None) -> dt.datetime | None:

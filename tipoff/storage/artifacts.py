@@ -56,7 +56,8 @@ class ArtifactStore(Protocol):
         ...
 
 
-def _key(kind: str, sha256: str) -> str:
+def key_of(kind: str, sha256: str) -> str:
+    """Where a file lies in a store; raises InputError for what is no artifact."""
     if kind not in ENDINGS or not SHA256.fullmatch(sha256):
         raise InputError(f"no artifact is named {kind!r} {sha256!r}")
     return f"models/{kind}/{sha256}.{ENDINGS[kind]}"
@@ -66,7 +67,7 @@ def _named(kind: str, content: bytes) -> tuple[str, str]:
     if len(content) > MAX_BYTES:
         raise InputError(f"a {kind} of {len(content):,} bytes is too big to store: at most {MAX_BYTES:,}")
     sha256 = hashlib.sha256(content).hexdigest()
-    return sha256, _key(kind, sha256)
+    return sha256, key_of(kind, sha256)
 
 
 def _verified(content: bytes, sha256: str, where: str) -> bytes:
@@ -98,7 +99,7 @@ class DirectoryStore:
 
     def get(self, kind: str, sha256: str) -> bytes:
         """Read and verify."""
-        path = self._folder / _key(kind, sha256)
+        path = self._folder / key_of(kind, sha256)
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -107,7 +108,7 @@ class DirectoryStore:
 
     def delete(self, kind: str, sha256: str) -> None:
         """Remove the file."""
-        (self._folder / _key(kind, sha256)).unlink(missing_ok=True)
+        (self._folder / key_of(kind, sha256)).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -155,13 +156,13 @@ class SupabaseStore:
 
     def get(self, kind: str, sha256: str) -> bytes:
         """Download and verify."""
-        path = f"/object/authenticated/{self._bucket}/{_key(kind, sha256)}"
+        path = f"/object/authenticated/{self._bucket}/{key_of(kind, sha256)}"
         content: bytes = self._persist(lambda: self._ask("GET", path).content)
-        return _verified(content, sha256, f"{self._bucket}/{_key(kind, sha256)}")
+        return _verified(content, sha256, f"{self._bucket}/{key_of(kind, sha256)}")
 
     def delete(self, kind: str, sha256: str) -> None:
         """Delete the object."""
-        body = {"prefixes": [_key(kind, sha256)]}
+        body = {"prefixes": [key_of(kind, sha256)]}
         self._persist(lambda: self._ask("DELETE", f"/object/{self._bucket}", json=body))
 
     def close(self) -> None:

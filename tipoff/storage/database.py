@@ -51,3 +51,11 @@ def database(settings: Settings) -> Iterator[Pool]:
             return
     with contextlib.closing(open_pool(dsn)) as pool:
         yield pool
+
+
+@contextlib.contextmanager
+def owners_database(settings: Settings) -> Iterator[Pool]:
+    """The same for the role that owns the tables, without a limit on how long a statement may take."""
+    with contextlib.closing(open_pool(addresses(settings)[1], statement_timeout="0")) as pool:
+        migrate(pool)
+        yield pool

@@ -1,0 +1,1 @@
+"""A whole instance as one file, and back."""
