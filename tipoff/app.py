@@ -32,6 +32,7 @@ from tipoff.api.models.routes import routes as models
 from tipoff.api.players.routes import routes as players
 from tipoff.api.predictions.routes import routes as predictions
 from tipoff.api.record.routes import routes as record
+from tipoff.api.schedules.routes import routes as schedules
 from tipoff.api.system.routes import routes as system
 from tipoff.api.teams.routes import routes as teams
 from tipoff.api.watcher import Watcher
@@ -98,8 +99,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.told_to_stop = told_to_stop
     problems.install(app)
     for routes in (
-        matches, players, teams, predictions, models, record, ledger, jobs, live, system, health, alerts, webhooks,
-        keys,
+        matches, players, teams, predictions, models, record, ledger, jobs, schedules, live, system, health, alerts,
+        webhooks, keys,
     ):  # fmt: skip
         app.router.routes.extend(routes.routes)  # include_router would match each request twice
     app.router.routes.append(Metrics(backend, hub).route)

@@ -18,6 +18,7 @@ from tipoff.storage.lease import LeaseStore
 from tipoff.storage.pool import Connection
 from tipoff.storage.schedules import Schedule
 
+BEGIN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 COUNTED = 100_000
 """missed ticks are counted up to that many"""
 DEFAULTS: tuple[tuple[str, str, dict[str, Any], str], ...] = (
@@ -26,6 +27,7 @@ DEFAULTS: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("ledger verification", "ledger_verification", {}, "7 * * * *"),
     ("track record", "track_record", {}, "*/10 * * * *"),
     ("nightly training", "model_training", {}, "15 4 * * *"),
+    ("daily review", "health_review", {}, "0 6 * * *"),
     ("weekly cleanup", "cleanup", {}, "30 3 * * 0"),
     ("monthly review", "model_review", {}, "0 5 1 * *"),
     ("quarterly care", "database_care", {}, "0 2 1 1,4,7,10 *"),
@@ -41,6 +43,20 @@ def next_tick(cron: str, after: dt.datetime) -> dt.datetime:
         raise InputError(
             f"{cron!r} is no cron expression (five fields in UTC, six with seconds first): {error}"
         ) from error
+
+
+def in_words(cron: str) -> str:
+    """When that is.
+
+    >>> in_words("0 2 1 1,4,7,10 *")
+    'At 02:00 on the first day of January, April, July, and October'
+    >>> in_words("often")
+    'Never: this is no cron expression'
+    """
+    try:
+        return CronSim(cron, BEGIN).explain()
+    except CronSimError:
+        return "Never: this is no cron expression"
 
 
 def due_ticks(cron: str, first: dt.datetime, now: dt.datetime) -> tuple[dt.datetime, int, dt.datetime]:

@@ -52,6 +52,10 @@ class JobService:
             raise InputError(f"there is no job type {name!r}; there are {', '.join(sorted(self.types))}")
         return self.types[name]
 
+    def about(self, name: str) -> str:
+        """What jobs of that type do; nothing where it is not known here."""
+        return self.types[name].about if name in self.types else ""
+
     def enqueue(
         self, connection: Connection, name: str, params: Mapping[str, Any] | None = None, *, priority: int = 0,
         run_after: dt.datetime | None = None, requested_by: str = "", parent: uuid.UUID | None = None,

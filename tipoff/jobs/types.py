@@ -123,6 +123,12 @@ class CleanupParams(Params):
     keep_models: int = Field(20, ge=1, le=10_000, description="Files of that many newest models stay.")
 
 
+class DatabaseCareParams(Params):
+    """Look, or look and act."""
+
+    act: bool = Field(False, description="Vacuum and analyze every table, build bloated indexes anew.")
+
+
 class ReplayParams(Params):
     """A stretch of the past, sealed as if it were happening."""
 
@@ -154,12 +160,18 @@ BUILT_IN: tuple[JobType, ...] = (
         ModelTrainingParams, 280.0, 1024, secrets=frozenset({Secret.DATABASE, Secret.ARTIFACTS}), single=True,
     ),
     JobType(
-        "cleanup", f"{_HERE}.care:cleanup", "Old jobs, ticks and model files go; statistics are recomputed.",
+        "health_review", f"{_HERE}.care:health_review",
+        "What was wrong in the last 24 hours: the worst of each check, alerts, failed jobs.",
+        NoParams, 120.0, single=True,
+    ),
+    JobType(
+        "cleanup", f"{_HERE}.care:cleanup",
+        "Statistics of the week's jobs by type; then old jobs, ticks and model files go, and careers are recomputed.",
         CleanupParams, 120.0, secrets=frozenset({Secret.DATABASE, Secret.ARTIFACTS}), single=True,
     ),
     JobType(
         "model_review", f"{_HERE}.care:model_review",
-        "What the champion promised against what its sealed forecasts scored; trains anew when it drifts.",
+        "What the champion promised against what its sealed forecasts scored in 30 days; trains anew when it drifts.",
         NoParams, 120.0, single=True,
     ),
     JobType(
@@ -173,8 +185,9 @@ BUILT_IN: tuple[JobType, ...] = (
         NoParams, 280.0, single=True,
     ),
     JobType(
-        "database_care", f"{_HERE}.care:database_care", "Vacuum and analyze every table; report sizes.",
-        NoParams, 280.0, secrets=frozenset({Secret.DATABASE, Secret.OWNER}), single=True,
+        "database_care", f"{_HERE}.database:database_care",
+        "Report on unused, duplicate and bloated indexes, growth, vacuum and sequences; act only when told (act).",
+        DatabaseCareParams, 280.0, secrets=frozenset({Secret.DATABASE, Secret.OWNER}), single=True,
     ),
     JobType(
         "outbox_delivery", f"{_HERE}.outbox:outbox_delivery", "Deliver messages that wait in the outbox.",

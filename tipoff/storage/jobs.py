@@ -92,6 +92,24 @@ def statistics(connection: Connection) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
+def ended_by_type(connection: Connection, days: float) -> list[dict[str, Any]]:
+    """Of the last days, by type: how many ended and failed, and how long (seconds) those took that completed."""
+    rows = connection.execute(
+        """
+        select type, count(*)::int, (count(*) filter (where status = 'failed'))::int,
+          percentile_cont(0.5) within group (order by extract(epoch from finished_at - started_at))
+            filter (where status = 'completed'),
+          percentile_cont(0.95) within group (order by extract(epoch from finished_at - started_at))
+            filter (where status = 'completed')
+        from job_queue where finished_at > clock_timestamp() - make_interval(secs => 86400 * %s)
+        group by type order by type
+        """,
+        (days,),
+    ).fetchall()
+    names = ("type", "ended", "failed", "seconds_p50", "seconds_p95")
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
 def stuck(connection: Connection, grace: float, silent: float) -> list[tuple[Job, str]]:
     """Running jobs whose lease has been over for `grace` seconds, or without progress for `silent` seconds."""
     rows = connection.execute(

@@ -267,6 +267,22 @@ def performance_page(
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
+def performance_since(connection: Connection, day: dt.date) -> dict[str, Any] | None:
+    """What the champion's sealed forecasts scored since that day, and the log loss it promised; None: nothing yet."""
+    row = connection.execute(
+        """
+        select r.version, sum(p.matches)::int, sum(p.matches * p.log_loss) / sum(p.matches),
+          sum(p.matches * p.accuracy) / sum(p.matches),
+          (r.document #>> '{measured,models,0,measures,log_loss,mean}')::float8
+        from model_registry r join model_performance p on p.model_sha256 = r.sha256
+        where r.active and p.day >= %s group by r.sha256
+        """,
+        (day,),
+    ).fetchone()
+    names = ("version", "matches", "log_loss", "accuracy", "promised")
+    return None if row is None else dict(zip(names, row, strict=True))
+
+
 def performance_by_day(connection: Connection, days: int) -> list[tuple[float, ...]]:
     """(matches, log loss, accuracy, margin MAE, total MAE) of the newest days with grades, all models together."""
     return connection.execute(

@@ -24,6 +24,12 @@ def find(connection: Connection, name: str, value: Mapping[str, Any], now: dt.da
     )
 
 
+def found(connection: Connection, name: str) -> tuple[dict[str, Any], dt.datetime] | None:
+    """What a job measured last, and when."""
+    row = connection.execute("select value, as_of from health_findings where name = %s", (name,)).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
 def claim(
     connection: Connection, checker: str, host: str, figures: Mapping[str, Any], every: float
 ) -> tuple[bool, float, dict[str, Any] | None]:
@@ -126,6 +132,51 @@ def history(connection: Connection, hours: int) -> list[Bucket]:
         {"hours": hours, "buckets": BUCKETS, "shown": list(SHOWN)},
     ).fetchall()
     return [Bucket(*row) for row in rows]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Day:
+    """The last hours: reports, how many were not healthy by check, the worst of each, alerts and failed jobs."""
+
+    reports: int
+    not_healthy: dict[str, int]
+    worst: dict[str, str]
+    now: dict[str, str]
+    alerts: list[dict[str, Any]]
+    resolved: int
+    failed: dict[str, int]
+
+
+def reviewed(connection: Connection, hours: float) -> Day:
+    """What was wrong in the last hours, of checks that were not healthy all the time."""
+    [row] = connection.execute(
+        """
+        with found as materialized (
+          select checked_at, statuses from system_health
+          where checked_at > now() - make_interval(secs => 3600 * %(hours)s)
+        ), bad as (
+          select name, count(*)::int as times,
+            case when bool_or(status = 'error') then 'error' else 'warning' end as worst
+          from found, jsonb_each_text(statuses) as s (name, status) where status <> 'healthy' group by name
+        ), raised as (
+          select rule, subject, severity, state, message, opened_at, resolved_at from alerts
+          where opened_at is not null and (state <> 'resolved'
+            or resolved_at > now() - make_interval(secs => 3600 * %(hours)s))
+        )
+        select (select count(*)::int from found),
+          coalesce((select jsonb_object_agg(name, times) from bad), '{}'),
+          coalesce((select jsonb_object_agg(name, worst) from bad), '{}'),
+          coalesce((select statuses from found order by checked_at desc limit 1), '{}'),
+          coalesce((select jsonb_agg(to_jsonb(r) order by opened_at) from raised r), '[]'),
+          (select count(*)::int from raised where resolved_at is not null),
+          coalesce((select jsonb_object_agg(type, failed) from (
+            select type, count(*) as failed from job_queue where status = 'failed'
+              and finished_at > now() - make_interval(secs => 3600 * %(hours)s) group by type
+          ) as f), '{}')
+        """,
+        {"hours": hours},
+    ).fetchall()
+    return Day(*row)
 
 
 def forget(connection: Connection, days: float) -> int:

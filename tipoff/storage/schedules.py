@@ -42,6 +42,26 @@ def listed(connection: Connection) -> list[Schedule]:
     ]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class LastJob:
+    """What a schedule's newest job says, without its result."""
+
+    job_id: uuid.UUID
+    status: str
+    message: str
+    finished_at: dt.datetime | None
+
+
+def with_last_jobs(connection: Connection) -> list[tuple[Schedule, LastJob | None]]:
+    """Every schedule by name, with the job that it started last as long as that is kept."""
+    ours = ", ".join(f"s.{name}" for name in COLUMNS.split(", "))
+    rows = connection.execute(
+        f"select j.id, j.status, j.message, j.finished_at, {ours} from job_schedules s "
+        "left join job_queue j on j.id = s.last_job order by s.name".encode()
+    ).fetchall()
+    return [(Schedule(*row[4:]), LastJob(*row[:4]) if row[0] else None) for row in rows]
+
+
 def now(connection: Connection) -> dt.datetime:
     """The database's clock, by which schedules go."""
     row = connection.execute("select clock_timestamp()").fetchone()

@@ -31,6 +31,7 @@ from tipoff.web.pages import (
     models,
     players,
     record,
+    schedules,
     signin,
     teams,
     upcoming,
@@ -38,7 +39,8 @@ from tipoff.web.pages import (
 from tipoff.web.routing import Page
 
 MODULES = (
-    upcoming, live, match, record, players, teams, h2h, models, model, jobs, job, health, keys, about, signin, chosen,
+    upcoming, live, match, record, players, teams, h2h, models, model, jobs, job, schedules, health, keys, about,
+    signin, chosen,
 )  # fmt: skip
 PAGES: tuple[Page, ...] = tuple(page for module in MODULES for page in module.PAGES)
 

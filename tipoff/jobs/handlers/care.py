@@ -1,13 +1,11 @@
-"""Keeping the house: old jobs and models go, the champion is reviewed, the database is looked after."""
+"""Keeping the house: health and the champion are reviewed, old jobs and models go, the ledger is verified."""
 
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from typing import Any
 
-import psycopg
-
-from tipoff.errors import InputError
 from tipoff.jobs.service import JobService
 from tipoff.jobs.types import CleanupParams
 from tipoff.jobs.work import Work
@@ -15,13 +13,34 @@ from tipoff.ledger.export import read_heads
 from tipoff.pipeline.registry import prune
 from tipoff.pipeline.statistics import refresh_statistics
 from tipoff.pipeline.watch import keep_drift, keep_verification
-from tipoff.storage import alerts, care, keys, models, outbox, reports, schedules
+from tipoff.storage import alerts, jobs, keys, models, outbox, reports, schedules
+
+HOURS = 24
+WEEK, MONTH = 7, 30
+"""days"""
+
+
+def health_review(work: Work) -> dict[str, Any]:
+    """What was wrong since yesterday; kept beside the other findings, so that it outlives the reports."""
+    with work.pool.connection() as connection:
+        day = reports.reviewed(connection, HOURS)
+        found = dataclasses.asdict(day)
+        reports.find(connection, "daily_review", found, work.now)
+    wrong = [f"{name} ({day.worst[name]}, {n} of {day.reports} looks)" for name, n in day.not_healthy.items()]
+    live = len(day.alerts) - day.resolved
+    parts = [
+        ("not healthy: " + ", ".join(wrong)) if wrong else f"all was well in {day.reports} looks",
+        f"{live} alerts live, {day.resolved} resolved", f"{sum(day.failed.values())} jobs failed",
+    ]  # fmt: skip
+    work.message = "; ".join(parts) if day.reports else "nobody looked: is a web process or a worker running?"
+    return found
 
 
 def cleanup(work: Work) -> dict[str, Any]:
-    """Old final jobs, ticks, delivered messages and model files go; careers are recomputed."""
+    """How the week's jobs went; old final jobs, ticks, messages and model files go; careers are recomputed."""
     params = work.params(CleanupParams)
     with work.pool.connection() as connection:
+        week = jobs.ended_by_type(connection, WEEK)
         found = {
             "jobs": JobService().cleanup(connection, days=params.days, keep=params.keep),
             "answers": keys.forget_expired(connection),
@@ -32,8 +51,10 @@ def cleanup(work: Work) -> dict[str, Any]:
         }
     found["models"] = len(prune(work.pool, work.store, params.keep_models, work.now))
     found["players"] = refresh_statistics(work.pool, work.now)
-    work.message = ", ".join(f"{n} {what}" for what, n in found.items() if what != "players") + " deleted"
-    return found
+    ended, failed = sum(t["ended"] for t in week), sum(t["failed"] for t in week)
+    gone = ", ".join(f"{n} {what}" for what, n in found.items() if what != "players")
+    work.message = f"{ended} jobs ended in {WEEK} days, {failed} failed; {gone} deleted"
+    return {**found, "week": week}
 
 
 def model_review(work: Work) -> dict[str, Any]:
@@ -41,11 +62,13 @@ def model_review(work: Work) -> dict[str, Any]:
     with work.pool.connection() as connection:
         scored = models.scored(connection)
         champion = models.active(connection)
+        month = models.performance_since(connection, (work.now - dt.timedelta(days=MONTH)).date())
     watched = keep_drift(work.pool, work.settings.horizons, work.now)
     drifted = [d for d in watched if d.drifted]
     found: dict[str, Any] = {
         "champion": champion[0] if champion else None,
         "scored": scored,
+        "month": month,
         "watched": [dataclasses.asdict(d) for d in watched],
         "training": None,
     }
@@ -61,7 +84,14 @@ def model_review(work: Work) -> dict[str, Any]:
         else f"{names} drifted: a training was enqueued" if drifted
         else f"{len(watched)} measures watched, none drifted"
     )  # fmt: skip
+    if month is not None:
+        work.message = f"{_against(month)}; {work.message}"
     return found
+
+
+def _against(month: dict[str, Any]) -> str:
+    promised = "nothing promised" if month["promised"] is None else f"{month['promised']:.4f} promised"
+    return f"log loss {month['log_loss']:.4f} of {month['matches']} matches in {MONTH} days ({promised})"
 
 
 def ledger_verification(work: Work) -> dict[str, Any]:
@@ -70,17 +100,3 @@ def ledger_verification(work: Work) -> dict[str, Any]:
     found = keep_verification(work.pool, heads)
     work.message = f"{found.rows} rows verify" if found.broken is None else f"BROKEN: {found.broken.reason}"
     return {"rows": found.rows, "heads": found.heads_compared, "broken": found.broken and found.broken.reason}
-
-
-def database_care(work: Work) -> dict[str, Any]:
-    """Vacuum and analyze table by table, as the owner; sizes before and after."""
-    if work.task.owner_dsn is None:
-        raise InputError("database care needs the owner's address of the database")
-    with psycopg.connect(work.task.owner_dsn, autocommit=True) as connection:
-        before = care.sizes(connection)
-        for i, table in enumerate(sorted(before)):
-            work.progress(i / len(before), f"vacuum {table}")
-            care.vacuum(connection, table)
-        after = care.sizes(connection)
-    work.message = f"{len(after)} tables vacuumed and analyzed, {sum(after.values()) / 2**20:.1f} MB"
-    return {"bytes_before": before, "bytes_after": after}
