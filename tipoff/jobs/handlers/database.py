@@ -15,6 +15,8 @@ from tipoff.jobs.work import Work
 from tipoff.storage import care, reports
 
 FINDING = "database_care"
+LOOK = 60.0
+"""seconds that a question of the report may take"""
 RESERVE = 20.0
 """seconds of the job's time that no act may use"""
 LISTED = 50
@@ -53,6 +55,7 @@ def database_care(work: Work) -> dict[str, Any]:
     """Report on tables and indexes; with `act`, vacuum tables and build bloated indexes anew. None is dropped."""
     act = work.params(DatabaseCareParams).act
     with _owner(work) as connection:
+        care.limit(connection, LOOK)
         found = care.report(connection)
         since = care.counted_since(connection)
         acts = Acts(work, connection, [], [])
