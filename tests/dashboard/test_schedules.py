@@ -41,16 +41,17 @@ def test_each_schedule_says_what_it_does_when_and_what_came_of_it(web: WebProces
     assert listed["quarterly care"]["when"] == "At 02:00 on the first day of January, April, July, and October"
     assert (listed["refresh"]["next_at"], listed["refresh"]["when"][:5]) == (None, "Never")
     page = Visitor(web).see("/schedules")
-    table = [words(row) for row in by_id(page, "schedules").iter("tr")][1:]
+    table = [words(row) for row in by_id(page, "schedules").iter("li")]
     abouts = {job_type.name: job_type.about for job_type in BUILT_IN}
     for name, row in listed.items():
-        [said] = [text for text in table if text.startswith(name[:1].upper() + name[1:] + " ")]
+        [said] = [text for text in table if text.startswith(name[:1].upper() + name[1:])]
         assert (abouts.get(row["job_type"]) or "Nothing is known of this type here") in said
         assert row["when"] in said
         assert row["cron"] in said
-    assert table[-1].startswith("Refresh ")
+    assert table[-1].startswith("Refresh")
     assert "Off" in table[-1]
     assert "switched off: nonsense" in table[-1]
+    assert "With return_predictions=false, require_model=false." in words(by_id(page, "schedules"))
     assert HOSTILE in words(by_id(page, "schedules"))
     links = {a.get("href") for a in by_id(page, "schedules").iter("a")}
     assert {f"/jobs/{job_id}", "/jobs?job_type=cleanup"} <= links
