@@ -51,7 +51,7 @@ def test_each_schedule_says_what_it_does_when_and_what_came_of_it(web: WebProces
     assert table[-1].startswith("Refresh")
     assert "Off" in table[-1]
     assert "switched off: nonsense" in table[-1]
-    assert "With return_predictions=false, require_model=false." in words(by_id(page, "schedules"))
+    assert "With require_model=false, return_predictions=false." in words(by_id(page, "schedules"))
     assert HOSTILE in words(by_id(page, "schedules"))
     links = {a.get("href") for a in by_id(page, "schedules").iter("a")}
     assert {f"/jobs/{job_id}", "/jobs?job_type=cleanup"} <= links

@@ -88,6 +88,11 @@ SEQUENCES = """
       round(100.0 * last_value / max_value, 1)::float8 as percent
     from pg_sequences where schemaname = 'public' and last_value > %(full)s * max_value order by percent desc, 1
 """
+FINDINGS = {
+    "tables": SIZES, "unused_indexes": UNUSED, "duplicate_indexes": DUPLICATES, "invalid_indexes": INVALID,
+    "bloated_tables": BLOATED_TABLES, "bloated_indexes": BLOATED_INDEXES, "late_vacuums": LATE,
+    "full_sequences": SEQUENCES,
+}  # fmt: skip
 SINCE = "select stats_reset from pg_stat_database where datname = current_database()"
 
 
@@ -96,12 +101,8 @@ def report(connection: Owner) -> dict[str, list[dict[str, Any]]]:
     with connection.cursor(row_factory=dict_row) as cursor:
         return {
             name: cursor.execute(query.encode(), {"worth": WORTH, "full": FULL}).fetchall()
-            for name, query in (
-                ("tables", SIZES), ("unused_indexes", UNUSED), ("duplicate_indexes", DUPLICATES),
-                ("invalid_indexes", INVALID), ("bloated_tables", BLOATED_TABLES),
-                ("bloated_indexes", BLOATED_INDEXES), ("late_vacuums", LATE), ("full_sequences", SEQUENCES),
-            )
-        }  # fmt: skip
+            for name, query in FINDINGS.items()
+        }
 
 
 def counted_since(connection: Owner) -> str | None:
