@@ -10,8 +10,10 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import psycopg
 from psycopg import sql
 
+from tipoff.errors import InputError
 from tipoff.storage.pool import Connection
 
 EXPORTED = (
@@ -115,12 +117,13 @@ def sequences(connection: Connection) -> dict[str, int]:
 
 
 def lock(connection: Connection) -> None:
-    """Nobody else writes into the exported tables until the transaction ends."""
-    connection.execute(
-        sql.SQL("lock table {} in exclusive mode").format(
-            sql.SQL(", ").join(sql.Identifier("public", name) for name in EXPORTED)
-        )
-    )
+    """Nobody else writes into the exported tables until the transaction ends; InputError where somebody does."""
+    names = sql.SQL(", ").join(sql.Identifier("public", name) for name in EXPORTED)
+    connection.execute("set local lock_timeout = '2s'")
+    try:
+        connection.execute(sql.SQL("lock table {} in exclusive mode").format(names))
+    except psycopg.errors.LockNotAvailable as error:
+        raise InputError("somebody is writing into this database: stop its web and workers first") from error
     connection.execute("set local statement_timeout = 0")
     connection.execute("set local timezone = 'UTC'")
 
