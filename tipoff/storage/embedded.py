@@ -110,12 +110,12 @@ class PrivatePostgres:
         except (OSError, ValueError, IndexError, psutil.NoSuchProcess):
             return
 
-    def stop(self) -> bool:
-        """Stop it; False when it was not running."""
+    def stop(self, mode: str = "fast") -> bool:
+        """Stop it; False when it was not running. "immediate" writes nothing down that is not in the log already."""
         if not self._base.exists() or not self.running():
             return False
         with self._locked():
-            result = self._run("pg_ctl", "stop", "-w", "-t", "60", "-s", "-m", "fast", "-D", str(self._data))
+            result = self._run("pg_ctl", "stop", "-w", "-t", "60", "-s", "-m", mode, "-D", str(self._data))
         if result.returncode != 0:
             raise StorageError(f"the private Postgres in {self._data} did not stop: {result.stderr.strip()}")
         return True
@@ -128,7 +128,7 @@ class PrivatePostgres:
 
     def reset(self) -> None:
         """Stop it and delete its data for ever."""
-        self.stop()
+        self.stop("immediate")
         if self._data.exists():
             shutil.rmtree(self._data)
 
