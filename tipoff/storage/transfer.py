@@ -136,13 +136,21 @@ def filled(connection: Connection) -> list[str]:
 
 
 def load(connection: Connection, table: Table, values: Iterable[Sequence[Any]]) -> None:
-    """Add rows, each a value a column: inserts alone, so that every check and every guard of the table holds."""
+    """Add rows, each a value a column: inserts alone, so that every check and every guard of the table holds.
+
+    Raises InputError where a row breaks one.
+    """
     query = sql.SQL("copy public.{} ({}) from stdin").format(
         sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, table.columns))
     )
-    with connection.cursor() as cursor, cursor.copy(query) as copy:
-        for row in values:
-            copy.write_row(row)
+    try:
+        with connection.cursor() as cursor, cursor.copy(query) as copy:
+            for row in values:
+                copy.write_row(row)
+    except (psycopg.IntegrityError, psycopg.DataError) as error:
+        raise InputError(
+            f"nothing was imported: a row of {table.name} breaks a rule of the database: {error}"
+        ) from error
 
 
 def go_on(connection: Connection, last: Mapping[str, int]) -> None:
