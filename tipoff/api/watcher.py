@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from tipoff.api.backend import FROZEN, Backend
 from tipoff.api.live.hub import Hub
 from tipoff.errors import TipoffError
-from tipoff.storage import live
+from tipoff.storage import connecting, live
 from tipoff.storage.database import addresses
 from tipoff.storage.pool import Connection, configure, connection_kwargs
 
@@ -64,7 +64,7 @@ class Watcher:
     def _follow(self, dsn: str) -> None:
         listening = str(conninfo_to_dict(dsn).get("port", "")) != TRANSACTION_POOLER
         kwargs = {**connection_kwargs("tipoff web"), "connect_timeout": 2, "autocommit": True}
-        with psycopg.connect(dsn, **kwargs) as connection:
+        with connecting.Connection.connect(dsn, **kwargs) as connection:
             with self._backend.deadlines.holding(connection, FROZEN):
                 configure(connection)
                 if listening:

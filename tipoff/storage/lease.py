@@ -19,7 +19,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from tipoff.domain.job import Job, JobError, job_of
-from tipoff.storage import transitions
+from tipoff.storage import connecting, transitions
 from tipoff.storage.fence import attempt_name
 from tipoff.storage.pool import connection_kwargs
 
@@ -261,7 +261,7 @@ def _cut(connection: Async) -> None:
 async def connect(dsn: str, name: str) -> Async:
     """A connection that commits each statement by itself, in UTC; raises OperationalError when nobody answers."""
     how = {**connection_kwargs(name), "connect_timeout": CALL_TIMEOUT}
-    connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True, **how)
+    connection = await connecting.AsyncConnection.connect(dsn, autocommit=True, **how)
     overdue = asyncio.get_running_loop().call_later(
         CALL_TIMEOUT, _cut, connection
     )  # a pooler answers for a dead server
