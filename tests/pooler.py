@@ -1,4 +1,4 @@
-"""A transaction pooler before a private Postgres: PgBouncer, where the machine has it."""
+"""A pooler before a private Postgres: PgBouncer, where the machine has it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ PORT = 6543
 
 
 @contextlib.contextmanager
-def pooled(dsn: str) -> Iterator[str]:
-    """The address of the same database through a transaction pooler; skips where there is no pgbouncer."""
+def pooled(dsn: str, mode: str = "transaction", size: int = 5, port: int | None = None) -> Iterator[str]:
+    """The address of the same database through a pooler; skips where there is no pgbouncer.
+
+    With a `port` it listens there on loopback, as a pooler elsewhere would, else in a folder.
+    """
     program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
         pytest.skip("pgbouncer is not installed: .ci/run installs it where it can")
@@ -31,8 +34,9 @@ def pooled(dsn: str) -> Iterator[str]:
         folder.chmod(0o777)
         (folder / "pooler.ini").write_text(
             f"[databases]\n{to['dbname']} = host={to['host']} port={to['port']} user={to['user']}\n"
-            f"[pgbouncer]\nlisten_addr =\nunix_socket_dir = {folder}\nlisten_port = {PORT}\nauth_type = any\n"
-            "pool_mode = transaction\ndefault_pool_size = 5\nignore_startup_parameters = extra_float_digits\n"
+            f"[pgbouncer]\nlisten_addr = {'127.0.0.1' if port else ''}\nunix_socket_dir = {folder}\n"
+            f"listen_port = {port or PORT}\nauth_type = any\npool_mode = {mode}\ndefault_pool_size = {size}\n"
+            "ignore_startup_parameters = extra_float_digits\n"
         )
         as_nobody = ["-u", "nobody"] if os.geteuid() == 0 else []
         with subprocess.Popen(
@@ -40,8 +44,10 @@ def pooled(dsn: str) -> Iterator[str]:
             stderr=subprocess.DEVNULL,
         ) as process:  # fmt: skip
             try:
-                eventually((folder / f".s.PGSQL.{PORT}").exists, "pgbouncer to listen")
+                eventually((folder / f".s.PGSQL.{port or PORT}").exists, "pgbouncer to listen")
                 address = f"host={folder} port={PORT} user={to['user']} dbname={to['dbname']}"
+                if port:
+                    address = f"postgresql://{to['user']}@127.0.0.1:{port}/{to['dbname']}"
                 psycopg.connect(address, prepare_threshold=None).close()
                 yield address
             finally:
