@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
 import platformdirs
 import psycopg
+from dotenv import dotenv_values
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tipoff.domain.channel import addresses
-from tipoff.errors import InputError
+from tipoff.errors import SettingsError
+from tipoff.refusals.every import faults
+from tipoff.refusals.given import Fault, Role
 
 H2H_2026 = "https://api-h2h.hudstats.com/v1"
 H2H_2025 = "https://api-sis-stats.hudstats.com/v1"
@@ -28,7 +34,9 @@ WRITTEN = re.compile(r"://[^\s/:@]*:([^\s@]+)@")
 class Settings(BaseSettings):
     """Every setting, with its help."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
+    )  # fmt: skip
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("tipoff")),
@@ -69,13 +77,19 @@ class Settings(BaseSettings):
     seed: int = Field(default=7, validation_alias="TIPOFF_LEAGUE_SEED", description="Seed of the league.")
     render: str | None = Field(default=None, validation_alias="RENDER", description="Set by Render.")
     supabase_url: str | None = Field(
-        default=None, validation_alias="SUPABASE_URL", description="The Supabase project."
+        default=None,
+        validation_alias="SUPABASE_URL",
+        description="The Supabase project, https://<ref>.supabase.co: models are stored there; no private Postgres.",
     )
-
+    anon_key: SecretStr | None = Field(
+        default=None,
+        validation_alias="SUPABASE_ANON_KEY",
+        description="The project's key for the public; nothing here needs it.",
+    )
     supabase_key: SecretStr | None = Field(
         default=None,
-        validation_alias=AliasChoices("SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_SECRET_KEY"),
-        description="With SUPABASE_URL: models are stored in Supabase Storage.",
+        validation_alias=AliasChoices("SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_SECRET_KEY", "SUPABASE_KEY"),
+        description="The project's secret key, with which models are stored in Supabase Storage.",
     )
     bucket: str = Field(
         default="tipoff", validation_alias="TIPOFF_BUCKET", description="Bucket of Supabase Storage for models."
@@ -175,6 +189,11 @@ class Settings(BaseSettings):
         validation_alias="TIPOFF_WEBHOOKS_PRIVATE",
         description="Whether webhooks may lead into private networks and to this machine, without TLS too.",
     )
+    one_service: bool = Field(
+        default=False,
+        validation_alias="TIPOFF_ONE_SERVICE",
+        description="Whether the web process also runs a worker, as a process beside it: for one small instance.",
+    )
     log: Literal["auto", "json", "text"] = Field(
         default="auto",
         validation_alias="TIPOFF_LOG",
@@ -193,10 +212,8 @@ class Settings(BaseSettings):
 
     @field_validator("operator_key")
     @classmethod
-    def _strong(cls, value: SecretStr | None) -> SecretStr | None:
+    def _stripped(cls, value: SecretStr | None) -> SecretStr | None:
         text = value.get_secret_value().strip() if value else ""
-        if text and (len(text) < 16 or not text.isascii() or not text.isprintable() or text.startswith("your_")):
-            raise ValueError("an API key of at least 16 ASCII characters, like those that tipoff keys create makes")
         return SecretStr(text) if text else None
 
     @field_validator("alert_urls")
@@ -209,7 +226,10 @@ class Settings(BaseSettings):
     def _origins(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        return json.loads(value) if value.lstrip().startswith("[") else value.replace(",", " ").split()
+        try:
+            return json.loads(value) if value.lstrip().startswith("[") else value.replace(",", " ").split()
+        except ValueError as error:
+            raise ValueError('origins as JSON, like ["https://example.org"], or between commas') from error
 
     @field_validator("job_modules", mode="before")
     @classmethod
@@ -277,10 +297,63 @@ def passwords(address: str) -> list[str]:
     return [text for text in dict.fromkeys(found) if text]
 
 
-def read_settings() -> Settings:
-    """Settings from the environment and `.env`; raises InputError that names the wrong one."""
+def environment() -> dict[str, str]:
+    """What was given: the environment, and `.env` below it."""
+    return {**{name: value for name, value in dotenv_values(".env").items() if value}, **os.environ}
+
+
+def read_settings(role: Role = Role.COMMAND) -> Settings:
+    """Settings from the environment and `.env`; raises SettingsError that names all wrong ones."""
+    settings, found = look_at_settings(role)
+    if found:
+        raise SettingsError(found)
+    return settings
+
+
+def look_at_settings(role: Role) -> tuple[Settings, list[Fault]]:
+    """The settings and all that is wrong with them; what cannot be read has its default."""
+    given = environment()
     try:
-        return Settings()
+        settings, found = Settings(), []
     except ValidationError as error:
-        wrong = "; ".join(f"{part['loc'][0]}: {part['msg']}" for part in error.errors())
-        raise InputError(f"settings: {wrong}") from error
+        wrong = unreadable(error)
+        settings, found = Settings(**_defaults(wrong)), [_as_given(fault, given) for fault in wrong.values()]
+    return settings, [*found, *faults(settings, given, role)]
+
+
+def unreadable(error: ValidationError, prefix: str = "") -> dict[str, Fault]:
+    """What of the values could not be read, by the name of the setting; the values themselves are not shown."""
+    found = {}
+    for part in error.errors(include_url=False, include_input=False):
+        said = part["msg"].removeprefix("Value error, ")
+        if part["loc"]:
+            name = prefix + str(part["loc"][0]).upper()
+            found[name] = Fault(name, "cannot be read", said)
+        else:
+            name, _, wrong = said.partition(" ")
+            found[name] = Fault(name, wrong, "change one of them")
+    return found
+
+
+def _as_given(fault: Fault, given: Mapping[str, str]) -> Fault:
+    """The fault under the name that was used: what reads several names tells of the first."""
+    for names in (names_of(field) for field in Settings.model_fields.values()):
+        if fault.setting in names:
+            return dataclasses.replace(fault, setting=next((n for n in names if given.get(n)), fault.setting))
+    return fault
+
+
+def _defaults(wrong: Mapping[str, Fault]) -> dict[str, Any]:
+    """Defaults of settings, by the name under which they were given."""
+    return {
+        name: field.get_default(call_default_factory=True)
+        for field in Settings.model_fields.values()
+        for name in names_of(field)
+        if name in wrong
+    }
+
+
+def names_of(field: FieldInfo) -> list[str]:
+    """The variables that a setting is read from, the usual one first."""
+    alias = field.validation_alias
+    return [str(one) for one in alias.choices] if isinstance(alias, AliasChoices) else [str(alias)]

@@ -13,7 +13,7 @@ import structlog
 import typer
 
 from tipoff import logs
-from tipoff.cli.context import addresses, database, parse_time, read_settings
+from tipoff.cli.context import Role, addresses, database, parse_time, read_settings
 from tipoff.errors import InputError
 from tipoff.health.settings import read_health_settings
 from tipoff.jobs import schedule
@@ -48,7 +48,7 @@ def worker(
     at: str | None = typer.Option(None, "--at", help="Jobs pretend it is this time (ISO with offset)."),
 ) -> None:
     """Run jobs until told to stop (Ctrl-C or SIGTERM; what runs is finished or handed back)."""
-    settings = read_settings()
+    settings = read_settings(Role.WORKER)
     logs.configure(settings.secrets(), settings.log)
     logs.log_crashes()
     known = known_types(settings)
