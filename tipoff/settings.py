@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
-import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
 import platformdirs
 import psycopg
-from dotenv import dotenv_values
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tipoff.domain.channel import addresses
-from tipoff.errors import SettingsError
-from tipoff.refusals.every import faults
-from tipoff.refusals.given import Fault, Role
 
 H2H_2026 = "https://api-h2h.hudstats.com/v1"
 H2H_2025 = "https://api-sis-stats.hudstats.com/v1"
@@ -273,6 +267,12 @@ class Settings(BaseSettings):
         return self.home / "ledger-heads.jsonl"
 
 
+def names_of(field: FieldInfo) -> list[str]:
+    """The variables that a setting is read from, the usual one first."""
+    alias = field.validation_alias
+    return [str(one) for one in alias.choices] if isinstance(alias, AliasChoices) else [str(alias)]
+
+
 def _secrets(value: Any) -> Iterator[str]:
     """What is secret in the value of a setting."""
     if isinstance(value, SecretStr):
@@ -295,65 +295,3 @@ def passwords(address: str) -> list[str]:
     with contextlib.suppress(psycopg.ProgrammingError):
         found.append(str(conninfo_to_dict(address).get("password") or ""))
     return [text for text in dict.fromkeys(found) if text]
-
-
-def environment() -> dict[str, str]:
-    """What was given: the environment, and `.env` below it."""
-    return {**{name: value for name, value in dotenv_values(".env").items() if value}, **os.environ}
-
-
-def read_settings(role: Role = Role.COMMAND) -> Settings:
-    """Settings from the environment and `.env`; raises SettingsError that names all wrong ones."""
-    settings, found = look_at_settings(role)
-    if found:
-        raise SettingsError(found)
-    return settings
-
-
-def look_at_settings(role: Role) -> tuple[Settings, list[Fault]]:
-    """The settings and all that is wrong with them; what cannot be read has its default."""
-    given = environment()
-    try:
-        settings, found = Settings(), []
-    except ValidationError as error:
-        wrong = unreadable(error)
-        settings, found = Settings(**_defaults(wrong)), [_as_given(fault, given) for fault in wrong.values()]
-    return settings, [*found, *faults(settings, given, role)]
-
-
-def unreadable(error: ValidationError, prefix: str = "") -> dict[str, Fault]:
-    """What of the values could not be read, by the name of the setting; the values themselves are not shown."""
-    found = {}
-    for part in error.errors(include_url=False, include_input=False):
-        said = part["msg"].removeprefix("Value error, ")
-        if part["loc"]:
-            name = prefix + str(part["loc"][0]).upper()
-            found[name] = Fault(name, "cannot be read", said)
-        else:
-            name, _, wrong = said.partition(" ")
-            found[name] = Fault(name, wrong, "change one of them")
-    return found
-
-
-def _as_given(fault: Fault, given: Mapping[str, str]) -> Fault:
-    """The fault under the name that was used: what reads several names tells of the first."""
-    for names in (names_of(field) for field in Settings.model_fields.values()):
-        if fault.setting in names:
-            return dataclasses.replace(fault, setting=next((n for n in names if given.get(n)), fault.setting))
-    return fault
-
-
-def _defaults(wrong: Mapping[str, Fault]) -> dict[str, Any]:
-    """Defaults of settings, by the name under which they were given."""
-    return {
-        name: field.get_default(call_default_factory=True)
-        for field in Settings.model_fields.values()
-        for name in names_of(field)
-        if name in wrong
-    }
-
-
-def names_of(field: FieldInfo) -> list[str]:
-    """The variables that a setting is read from, the usual one first."""
-    alias = field.validation_alias
-    return [str(one) for one in alias.choices] if isinstance(alias, AliasChoices) else [str(alias)]

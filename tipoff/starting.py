@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tipoff.errors import SettingsError
 from tipoff.health.settings import read_health_settings
+from tipoff.reading import look_at_settings
 from tipoff.refusals.given import Role
-from tipoff.settings import Settings, look_at_settings
+from tipoff.settings import Settings
 
 REFUSED = 2
 """exit code of what does not start with these settings"""

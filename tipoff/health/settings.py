@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tipoff.errors import SettingsError
-from tipoff.settings import unreadable
+from tipoff.reading import unreadable
 
 QUIET = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)(?: ([A-Za-z_+\-0-9/]+))?")
 PREFIX = "TIPOFF_HEALTH_"

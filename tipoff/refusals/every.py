@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from tipoff.refusals import doubtful, exposure, project, running
 from tipoff.refusals.given import Fault, Given, Role
-
-if TYPE_CHECKING:
-    from tipoff.settings import Settings
+from tipoff.settings import Settings
 
 REFUSED: tuple[Callable[[Given], Iterator[Fault]], ...] = (
     running.missing, project.project, project.service_key, project.anon_key, project.databases, exposure.secrets,

@@ -5,13 +5,10 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from tipoff.refusals.addresses import is_near
-
-if TYPE_CHECKING:
-    from tipoff.settings import Settings
+from tipoff.settings import Settings
 
 PLACEHOLDER = "your_"
 """how the deployment contract's examples begin (your_supabase_url): they count as not given yet"""
