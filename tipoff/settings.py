@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     supabase_url: str | None = Field(
         default=None,
         validation_alias="SUPABASE_URL",
-        description="The Supabase project, https://<ref>.supabase.co: models are stored there; no private Postgres.",
+        description="The Supabase project, https://REF.supabase.co: models are stored there; no private Postgres.",
     )
     anon_key: SecretStr | None = Field(
         default=None,
