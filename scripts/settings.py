@@ -42,8 +42,8 @@ Written by `python -m scripts.settings` from the settings themselves; `.env.exam
 Settings come from the environment, or from a file `.env` in the working directory, which the environment
 overrules. An empty one counts as not set. Settings marked *secret* are never shown: not in logs, not in answers, not
 by `tipoff doctor`. What is unsafe or cannot work keeps every process from starting, with exit code 2 and one
-sentence for each fault ([what a refusal means](deploy-render.md#what-a-refusal-means)); `tipoff doctor` also says what
-is only doubtful.
+sentence for each fault ([what a refusal means](deploy-render.md#what-a-refusal-means)); `tipoff doctor` also says
+what is only doubtful.
 """
 HEAD = """# Settings of Tipoff: copy to .env and take away the # before what you change.
 # Written by python -m scripts.settings; docs/settings.md is the same as a page. Nothing is needed on a laptop.

@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 from tipoff.errors import StorageError
-from tipoff.storage.pool import Pool
+from tipoff.storage.pool import LOCK_TIMEOUT, Pool
 
 FOLDER = Path(__file__).parents[2] / "supabase" / "migrations"
 LOCK = 7_204_019
+PATIENCE = "set local lock_timeout = '10min'; set local statement_timeout = '15min'"
+"""for the one that migrates, and for those that wait for it"""
 NAME = re.compile(r"(\d{14})_(\w+)\.sql")
 
 
@@ -27,11 +29,20 @@ def files(folder: Path = FOLDER) -> list[tuple[str, str, str]]:
 
 
 def migrate(pool: Pool, folder: Path = FOLDER) -> list[str]:
-    """Apply what is missing, one transaction a file, under an advisory lock; returns the versions applied."""
+    """Apply what is missing, one transaction a file, under an advisory lock; returns the versions applied.
+
+    Any number of processes may begin at once: one applies, the others wait for it and find it done. A database that
+    is as new as this code, or newer, is only looked at, so that a role that may not change it can begin too.
+    """
     applied = []
+    missing = set(pending(pool, folder))
     for version, name, sql in files(folder):
+        if version not in missing:
+            continue
         with pool.connection() as connection, connection.transaction():
+            connection.execute(PATIENCE)
             connection.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+            connection.execute("select set_config('lock_timeout', %s, true)", (LOCK_TIMEOUT,))
             connection.execute("create schema if not exists supabase_migrations")
             connection.execute(
                 "create table if not exists supabase_migrations.schema_migrations "
