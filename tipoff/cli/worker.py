@@ -17,6 +17,7 @@ from tipoff.cli.context import Role, addresses, database, parse_time, read_setti
 from tipoff.errors import InputError
 from tipoff.health.settings import read_health_settings
 from tipoff.jobs import schedule
+from tipoff.jobs.beside import end_when_left
 from tipoff.jobs.deployment import Deployment
 from tipoff.jobs.reporting import Report, silence
 from tipoff.jobs.service import JobService
@@ -46,8 +47,11 @@ def worker(
     schedules: bool = typer.Option(True, help="Also fire schedules that are due."),
     grace: float = typer.Option(20.0, min=0, max=250, help="Seconds that jobs get to finish after SIGTERM."),
     at: str | None = typer.Option(None, "--at", help="Jobs pretend it is this time (ISO with offset)."),
+    beside: bool = typer.Option(False, "--beside", hidden=True, help="Stop when standard input ends."),
 ) -> None:
     """Run jobs until told to stop (Ctrl-C or SIGTERM; what runs is finished or handed back)."""
+    if beside:
+        end_when_left()
     settings = read_settings(Role.WORKER)
     logs.configure(settings.secrets(), settings.log)
     logs.log_crashes()
