@@ -27,8 +27,8 @@ WAITS = (1.0, 60.0)
 """first and longest wait in seconds before it is started again"""
 STEADY = 60.0
 """seconds after which one that ends is no longer one that cannot start"""
-TWICE = 0.5
-"""seconds between asking a worker to stop and asking again, which makes it hand back at once"""
+APART = 0.3
+"""seconds between the two signals to a worker that is left: asked twice it hands back at once"""
 COMMAND = (sys.executable, "-m", "tipoff", "worker", "--concurrency", "1", "--grace", f"{GRACE:g}", "--beside")
 
 
@@ -91,7 +91,7 @@ class WorkerBeside:
             return process.wait()
 
 
-def end_when_left(patience: float = LAST) -> None:
+def end_when_left(patience: float = GRACE + LAST) -> None:
     """In a worker that runs beside: hand the jobs back and end once whoever started it is gone; hard if need be."""
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -99,9 +99,9 @@ def end_when_left(patience: float = LAST) -> None:
         with contextlib.suppress(OSError):
             while os.read(0, 1024):
                 pass
-        for wait in (TWICE, patience):
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(wait)
+        time.sleep(APART)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(patience)
         os._exit(1)
 
     threading.Thread(target=watch, name="left alone", daemon=True).start()
