@@ -80,7 +80,8 @@ def test_a_killed_web_process_leaves_no_worker_behind(web: WebProcess, pool: Poo
     below = [worker, *(child.pid for child in psutil.Process(worker).children(recursive=True))]
     web.process.kill()
     eventually(lambda: not [pid for pid in below if alive(pid)], "all to end", 10)
-    assert (job(pool, job_id).status, job(pool, job_id).attempt) == ("pending", 0)  # handed back, at no cost
+    left = job(pool, job_id)
+    assert (left.status, left.attempt) == ("pending", 0), web.log.read_text()  # handed back, at no cost
 
 
 def test_one_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from tipoff.cli.context import Role, addresses, database, parse_time, read_setti
 from tipoff.errors import InputError
 from tipoff.health.settings import read_health_settings
 from tipoff.jobs import schedule
-from tipoff.jobs.beside import end_when_left
+from tipoff.jobs.beside import end_with_parent, when_left
 from tipoff.jobs.deployment import Deployment
 from tipoff.jobs.reporting import Report, silence
 from tipoff.jobs.service import JobService
@@ -51,7 +52,7 @@ def worker(
 ) -> None:
     """Run jobs until told to stop (Ctrl-C or SIGTERM; what runs is finished or handed back)."""
     if beside:
-        end_when_left()
+        end_with_parent()
     settings = read_settings(Role.WORKER)
     logs.configure(settings.secrets(), settings.log)
     logs.log_crashes()
@@ -70,12 +71,22 @@ def worker(
         made = Worker(
             told, known, concurrency, only=only, schedules=schedules, timing=Timing(grace=grace), report=say
         )
+        loop, stop = asyncio.get_running_loop(), made.stop
+        if beside:
+            stop = functools.cache(made.stop)  # the signal of a parent's end may come several times
+            when_left(lambda: loop.call_soon_threadsafe(hand_back, made))
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, made.stop)
+            loop.add_signal_handler(number, stop)
         await made.run()
 
     with monitoring(settings):
         asyncio.run(run())
+
+
+def hand_back(made: Worker) -> None:
+    """Stop at once, whether or not it was told to stop before."""
+    made.stop()
+    made.stop()
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 
@@ -27,8 +28,6 @@ WAITS = (1.0, 60.0)
 """first and longest wait in seconds before it is started again"""
 STEADY = 60.0
 """seconds after which one that ends is no longer one that cannot start"""
-APART = 0.3
-"""seconds between the two signals to a worker that is left: asked twice it hands back at once"""
 COMMAND = (sys.executable, "-m", "tipoff", "worker", "--concurrency", "1", "--grace", f"{GRACE:g}", "--beside")
 
 
@@ -91,16 +90,19 @@ class WorkerBeside:
             return process.wait()
 
 
-def end_when_left(patience: float = GRACE + LAST) -> None:
-    """In a worker that runs beside: hand the jobs back and end once whoever started it is gone; hard if need be."""
+def end_with_parent() -> None:
+    """From now on a signal comes when the process that started this one is gone (Linux); maybe several times."""
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def when_left(left: Callable[[], object], patience: float = LAST) -> None:
+    """Call `left` once standard input ends, as whoever held it is gone; end hard where that does not end it."""
 
     def watch() -> None:
         with contextlib.suppress(OSError):
             while os.read(0, 1024):
                 pass
-        time.sleep(APART)
-        os.kill(os.getpid(), signal.SIGTERM)
+        left()
         time.sleep(patience)
         os._exit(1)
 
