@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -71,12 +70,11 @@ def worker(
         made = Worker(
             told, known, concurrency, only=only, schedules=schedules, timing=Timing(grace=grace), report=say
         )
-        loop, stop = asyncio.get_running_loop(), made.stop
+        loop = asyncio.get_running_loop()
         if beside:
-            stop = functools.cache(made.stop)  # the signal of a parent's end may come several times
             when_left(lambda: loop.call_soon_threadsafe(hand_back, made))
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop)
+            loop.add_signal_handler(number, made.stop)
         await made.run()
 
     with monitoring(settings):

@@ -30,6 +30,8 @@ from tipoff.jobs.types import JobType
 from tipoff.logs import OUTPUT
 from tipoff.storage.lease import DatabaseAwayError, LeaseStore, listen
 
+HANDBACK = 5.0
+"""seconds in which what still runs is ended and handed back, however often it is asked to stop"""
 LAST_WORDS = 5.0
 """seconds that a worker which ends takes to write what its jobs came to"""
 
@@ -311,16 +313,15 @@ class Worker:
         """Let what runs finish for a while, renewing; then hand it back."""
         if self._held:
             self._say(f"stopping: {len(self._held)} jobs have {self._timing.grace:g} s to finish")
-        await self._until_empty(self._timing.grace)
+        await self._until_empty(self._timing.grace, self._hurry)
         for held in list(self._held.values()):
             if held.works:
                 held.slot.stop("handback")
-        self._hurry.clear()
-        await self._until_empty(5.0)
+        await self._until_empty(HANDBACK, asyncio.Event())
 
-    async def _until_empty(self, seconds: float) -> None:
+    async def _until_empty(self, seconds: float, unless: asyncio.Event) -> None:
         end = time.monotonic() + seconds
-        while self._held and time.monotonic() < end and not self._hurry.is_set():
+        while self._held and time.monotonic() < end and not unless.is_set():
             self._wake.clear()
             try:
                 if self._look_now:
