@@ -7,6 +7,7 @@ of `storage.transitions`.
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import dataclasses
 import os
@@ -65,12 +66,15 @@ class Held:
 
 
 class Worker:
-    """Runs up to `concurrency` jobs of `types` at a time until told to stop."""
+    """Runs up to `concurrency` jobs of `types` at a time until told to stop; with `drain`, until nothing is due.
+
+    `came_to` counts how attempts ended; one whose job is tried again is retried.
+    """
 
     def __init__(
         self, deployment: Deployment, types: Mapping[str, JobType], concurrency: int = 2, *,
         only: Sequence[str] | None = None, schedules: bool = True, timing: Timing | None = None,
-        report: Report = silence,
+        report: Report = silence, drain: bool = False,
     ) -> None:  # fmt: skip
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
         self._types, self._only = types, list(only or types)
@@ -79,6 +83,7 @@ class Worker:
         self._dsn = deployment.dsn
         self._slots = [Slot(deployment, self._on_end) for _ in range(concurrency)]
         self._held: dict[uuid.UUID, Held] = {}
+        self._drain_only, self.came_to = drain, collections.Counter[str]()
         self._presence = Presence(self._store, self._only, concurrency, lambda: len(self._held))
         self._finishing: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -161,6 +166,7 @@ class Worker:
             self._wake.clear()
 
     async def _look(self) -> None:
+        idle = not self._held and not self._store.unwritten
         found = await self._store.look(self._only, list(self._types), list(self._held))
         for job_id in found.cancel:
             if job_id in self._held and self._held[job_id].works:
@@ -175,6 +181,8 @@ class Worker:
             self._wake.set()
         if found.waiting or found.expired or self._store.unwritten:
             await self._settle()
+        elif self._drain_only and idle:
+            self.stop()
 
     async def _settle(self) -> None:
         """Write completions, and begin jobs in the places that are free."""
@@ -213,7 +221,9 @@ class Worker:
                     if lines:
                         await self._store.log(job, lines)
                     said = await self._write_end(job, event)
-                    self._say_of(job, said, **came_to(event, said, time.monotonic() - held.begun))
+                    ending = came_to(event, said, time.monotonic() - held.begun)
+                    self.came_to["retried" if said.startswith("pending: ") else ending["outcome"]] += 1
+                    self._say_of(job, said, **ending)
                     break
                 except DatabaseAwayError as error:
                     self._away(error)
