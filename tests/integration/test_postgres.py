@@ -123,30 +123,3 @@ def test_nobody_there_is_named_without_the_password() -> None:
     with pytest.raises(StorageError, match=r"127\.0\.0\.1:1/x") as caught:
         open_pool("postgresql://me:hunter2@127.0.0.1:1/x", timeout=1)
     assert "hunter2" not in str(caught.value)
-
-
-def test_the_public_roles_of_a_supabase_project_may_do_nothing(postgres: PrivatePostgres) -> None:
-    """A table, view, sequence or function that everybody with the publishable key may use: its defaults grant all."""
-    with psycopg.connect(postgres.start(), autocommit=True) as connection:
-        for role in ("anon", "authenticated", "service_role"):
-            connection.execute(f"create role {role}".encode())
-        for what in ("tables", "functions", "sequences"):
-            connection.execute(
-                f"alter default privileges in schema public grant all on {what} "
-                "to anon, authenticated, service_role".encode()
-            )
-    with contextlib.closing(open_pool(postgres.dsn)) as pool:
-        migrate(pool)
-        with pool.connection() as connection:
-            found = connection.execute(
-                """
-                select c.relname, r.role from pg_class c, unnest(array['anon', 'authenticated']) as r (role)
-                where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v', 'S') and case c.relkind
-                  when 'S' then has_sequence_privilege(role, c.oid, 'usage, select, update')
-                  else has_table_privilege(role, c.oid, 'select, insert, update, delete, truncate') end
-                union all
-                select p.proname, r.role from pg_proc p, unnest(array['anon', 'authenticated']) as r (role)
-                where p.pronamespace = 'public'::regnamespace and has_function_privilege(role, p.oid, 'execute')
-                """
-            ).fetchall()
-    assert not found

@@ -37,11 +37,14 @@ def make_roles(superuser: str) -> None:
             connection.execute(f"create role {name} {what}".encode())
 
 
-def new_project(superuser: str) -> str:
-    """The owner's address of an empty project, with the defaults that old projects have: everything for everybody."""
+def new_project(superuser: str, like: str | None = None) -> str:
+    """The owner's address of a project, empty or a copy, with the defaults of old ones: everything for everybody."""
     name = f"project_{next(_numbers)}"
+    template = urlsplit(like).path.removeprefix("/") if like else "template1"
     with psycopg.connect(superuser, autocommit=True) as connection:
-        connection.execute(f"create database {name} owner {OWNER}".encode())
+        connection.execute(f"create database {name} owner {OWNER} template {template}".encode())
+    if like:
+        return as_user(superuser, OWNER, name)
     with psycopg.connect(as_user(superuser, SUPERUSER, name), autocommit=True) as connection:
         everybody = ", ".join(ROLES)
         connection.execute(f"grant usage on schema public to {OWNER}, {everybody}".encode())
