@@ -17,6 +17,8 @@ from psycopg.conninfo import conninfo_to_dict
 from tests.jobs import eventually
 
 PORT = 6543
+SIZES = {"transaction": 5, "session": 15}
+"""connections to Postgres; Supabase's small plans give a session pooler 15"""
 
 
 @contextlib.contextmanager
@@ -33,7 +35,7 @@ def pooled(dsn: str, port: int = PORT, mode: str = "transaction") -> Iterator[st
         (folder / "pooler.ini").write_text(
             f"[databases]\n{to['dbname']} = host={to['host']} port={to['port']} user={to['user']}{password}\n"
             f"[pgbouncer]\nlisten_addr =\nunix_socket_dir = {folder}\nlisten_port = {port}\nauth_type = any\n"
-            f"pool_mode = {mode}\ndefault_pool_size = 5\nignore_startup_parameters = extra_float_digits\n"
+            f"pool_mode = {mode}\ndefault_pool_size = {SIZES[mode]}\nignore_startup_parameters = extra_float_digits\n"
         )
         as_nobody = ["-u", "nobody"] if os.geteuid() == 0 else []
         with subprocess.Popen(
@@ -41,9 +43,15 @@ def pooled(dsn: str, port: int = PORT, mode: str = "transaction") -> Iterator[st
             stderr=subprocess.DEVNULL,
         ) as process:  # fmt: skip
             try:
-                eventually((folder / f".s.PGSQL.{port}").exists, "pgbouncer to listen")
                 address = f"host={folder} port={port} user={to['user']} dbname={to['dbname']}"
-                psycopg.connect(address, prepare_threshold=None).close()
+                eventually(lambda: _answers(address), "pgbouncer to answer")
                 yield address
             finally:
                 process.terminate()
+
+
+def _answers(address: str) -> bool:
+    with contextlib.suppress(psycopg.OperationalError):
+        psycopg.connect(address, prepare_threshold=None).close()
+        return True
+    return False

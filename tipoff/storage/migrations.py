@@ -8,10 +8,13 @@ from pathlib import Path
 import psycopg
 
 from tipoff.errors import StorageError
-from tipoff.storage.pool import Connection, Pool
+from tipoff.storage.pool import LOCK_TIMEOUT, Connection, Pool
 
 FOLDER = Path(__file__).parents[2] / "supabase" / "migrations"
 LOCK = 7_204_019
+PATIENCE = "15min"
+"""how long a statement may take, and how long to wait for another process that migrates"""
+LIMITS = "select set_config('statement_timeout', %(statement)s, true), set_config('lock_timeout', %(lock)s, true)"
 NAME = re.compile(r"(\d{14})_(\w+)\.sql")
 
 
@@ -51,7 +54,9 @@ def migrate(pool: Pool, folder: Path = FOLDER) -> list[str]:
 
 def _apply(connection: Connection, version: str, name: str, sql: str) -> bool:
     """One file and its row in the history, in the caller's transaction; whether it was missing."""
+    connection.execute(LIMITS, {"statement": PATIENCE, "lock": PATIENCE})
     connection.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+    connection.execute(LIMITS, {"statement": PATIENCE, "lock": LOCK_TIMEOUT})
     connection.execute("create schema if not exists supabase_migrations")
     connection.execute(
         "create table if not exists supabase_migrations.schema_migrations "
