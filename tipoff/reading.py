@@ -31,13 +31,17 @@ def read_settings(role: Role = Role.COMMAND) -> Settings:
 
 def look_at_settings(role: Role) -> tuple[Settings, list[Fault]]:
     """The settings and all that is wrong with them; what cannot be read has its default."""
-    given = environment()
+    settings, found = read_what_can_be()
+    return settings, [*found, *faults(settings, environment(), role)]
+
+
+def read_what_can_be() -> tuple[Settings, list[Fault]]:
+    """The settings, with defaults for what cannot be read, and that."""
     try:
-        settings, found = Settings(), []
+        return Settings(), []
     except ValidationError as error:
-        wrong = unreadable(error)
-        settings, found = Settings(**_defaults(wrong)), [_as_given(fault, given) for fault in wrong.values()]
-    return settings, [*found, *faults(settings, given, role)]
+        wrong, given = unreadable(error), environment()
+        return Settings(**_defaults(wrong)), [_as_given(fault, given) for fault in wrong.values()]
 
 
 def unreadable(error: ValidationError, prefix: str = "") -> dict[str, Fault]:

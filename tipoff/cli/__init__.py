@@ -16,7 +16,7 @@ COMMANDS = {
     "demo": "demo", "up": "up", "fetch": "live", "train": "live", "predict": "live", "backtest": "backtest",
     "serve-league": "league", "record": "record", "why": "insight", "what-if": "insight", "ratings": "insight",
     "teams": "insight", "h2h": "insight", "worker": "worker",
-    "health": "health",
+    "health": "health", "doctor": "doctor",
 }  # fmt: skip
 """the module of each command, whose function has its name"""
 GROUPS = {
