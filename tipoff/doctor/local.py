@@ -46,9 +46,10 @@ def known() -> set[str]:
 def misspelt(environment: Mapping[str, str]) -> Iterator[Fault]:
     """Names that look like ours and that nobody reads."""
     for name in sorted(environment):
-        if name.startswith(("TIPOFF_", "SUPABASE_")) and name not in known():
-            near = difflib.get_close_matches(name, known(), 1)
-            yield Fault(name, "is read by nobody", f"did you mean {near[0]}" if near else "take it away")
+        near = difflib.get_close_matches(name, known(), 1, 0.85)
+        ours = name.startswith("TIPOFF_") or (near and name.startswith("SUPABASE_"))
+        if ours and name not in known():
+            yield Fault(name, "is read by nobody", f"did you mean {near[0]}?" if near else "take it away")
 
 
 def machine(settings: Settings) -> Line:
