@@ -202,7 +202,7 @@ class Settings(BaseSettings):
     @field_validator("port", mode="before")
     @classmethod
     def _port(cls, value: object) -> object:
-        return 8000 if value == "$PORT" else value
+        return 8000 if value in ("$PORT", "${PORT}") else value
 
     @field_validator("operator_key")
     @classmethod
