@@ -90,7 +90,11 @@ def deployed(own: PrivatePostgres, folder: Path) -> Iterator[Deployment]:
     league = ("-m", "tests.dense", "--since", since.isoformat(), "--leagues", str(LEAGUES))
     with contextlib.ExitStack() as open_ones:
         enter = open_ones.enter_context
-        address = enter(pooled(database.replace("user=postgres", "user=deployer"), "session", POOL, free_port()))
+        address = enter(
+            pooled(
+                database.replace("user=postgres", "user=deployer"), free_port(), "session", size=POOL, loopback=True
+            )
+        )
         settings = {
             "SUPABASE_URL": enter(helper(folder, "store", "-c", STORE)), "SUPABASE_ANON_KEY": PUBLIC,
             "SUPABASE_SERVICE_ROLE_KEY": SECRET, "DATABASE_URL": address, "API_PORT": "$PORT",

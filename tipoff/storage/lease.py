@@ -236,6 +236,7 @@ class LeaseStore:
         await asyncio.sleep(max(0.0, self._not_before - loop.time()))
         try:
             self._connection = await connect(self._dsn, "tipoff-worker")
+            self._connection.add_notify_handler(_not_for_us)
         except psycopg.OperationalError as error:
             self._failures += 1
             wait = min(BACKOFF[1], BACKOFF[0] * 2 ** min(self._failures, 10)) * random.uniform(0.5, 1.0)  # noqa: S311
@@ -248,6 +249,10 @@ class LeaseStore:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.pgconn.finish()
+
+
+def _not_for_us(_told: psycopg.Notify) -> None:
+    """A transaction pooler passes on what others listen to; psycopg would keep it all until somebody asked."""
 
 
 def _cut(connection: Async) -> None:
