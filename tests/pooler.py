@@ -39,8 +39,9 @@ def pooled(
         folder.chmod(0o777)
         (folder / "pooler.ini").write_text(
             f"[databases]\n{to['dbname']} = host={to['host']} port={to['port']} user={to['user']}{password}\n"
-            f"[pgbouncer]\nlisten_addr = {'127.0.0.1' if loopback else ''}\nunix_socket_dir = {folder}\nlisten_port = {port}\nauth_type = any\n"
-            f"pool_mode = {mode}\ndefault_pool_size = {size or SIZES[mode]}\nignore_startup_parameters = extra_float_digits\n"
+            f"[pgbouncer]\nlisten_addr = {'127.0.0.1' if loopback else ''}\nunix_socket_dir = {folder}\n"
+            f"listen_port = {port}\nauth_type = any\npool_mode = {mode}\n"
+            f"default_pool_size = {size or SIZES[mode]}\nignore_startup_parameters = extra_float_digits\n"
         )
         as_nobody = ["-u", "nobody"] if os.geteuid() == 0 else []
         with subprocess.Popen(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -66,10 +67,7 @@ def serving(version: int) -> Iterator[str]:
             eventually(lambda: _answers(address, process, folder / "log"), "Postgres to answer")
             yield address
         finally:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(1)
-            process.send_signal(3)
+            process.send_signal(signal.SIGQUIT)
             process.wait(20)
 
 

@@ -76,7 +76,9 @@ class ConflictError(StorageError):
 
 
 class ArtifactError(StorageError):
-    """A model's file cannot be stored or read, or is not what its name says."""
+    """A model's file cannot be stored or read, or is not what its name says; `code` is the store's own, if any."""
+
+    code: str = ""
 
 
 class TransientArtifactError(ArtifactError):

@@ -126,7 +126,7 @@ def test_nobody_there_is_named_without_the_password() -> None:
 
 
 def test_a_long_migration_is_not_cut_short(dsn: str, tmp_path: Path) -> None:
-    """An index on a grown table that no deploy can make, as its statement takes longer than a request may."""
+    """An index on a grown table that no deploy can make, because it takes longer than a request may."""
     (tmp_path / "20991231000000_long.sql").write_text("select pg_sleep(0.5); create table made (n integer);")
     with contextlib.closing(open_pool(dsn, statement_timeout="100ms")) as pool:
         assert migrate(pool, tmp_path) == ["20991231000000"]
@@ -134,7 +134,7 @@ def test_a_long_migration_is_not_cut_short(dsn: str, tmp_path: Path) -> None:
             assert connection.execute("select current_setting('statement_timeout')").fetchone() == ("100ms",)
 
 
-def test_a_version_is_of_one_file(dsn: str, tmp_path: Path) -> None:
+def test_a_version_is_of_one_file(tmp_path: Path) -> None:
     """Two files of the same moment, of which only one is ever applied."""
     for name in ("one", "other"):
         (tmp_path / f"20991231000000_{name}.sql").write_text("select 1")

@@ -12,14 +12,14 @@ from tipoff.jobs.service import JobService
 from tipoff.jobs.types import CleanupParams
 from tipoff.jobs.work import Work
 from tipoff.ledger.export import read_heads
-from tipoff.pipeline.registry import prune
+from tipoff.pipeline.registry import prune, sweep
 from tipoff.pipeline.statistics import refresh_statistics
 from tipoff.pipeline.watch import keep_drift, keep_verification
 from tipoff.storage import alerts, care, keys, models, outbox, reports, schedules
 
 
 def cleanup(work: Work) -> dict[str, Any]:
-    """Old final jobs, ticks, delivered messages and model files go; careers are recomputed."""
+    """Old final jobs, ticks, delivered messages, model files and files of no model go; careers are recomputed."""
     params = work.params(CleanupParams)
     with work.pool.connection() as connection:
         found = {
@@ -31,6 +31,7 @@ def cleanup(work: Work) -> dict[str, Any]:
             "alerts": alerts.forget(connection, params.days),
         }
     found["models"] = len(prune(work.pool, work.store, params.keep_models, work.now))
+    found["files"] = sweep(work.pool, work.store, work.now)
     found["players"] = refresh_statistics(work.pool, work.now)
     work.message = ", ".join(f"{n} {what}" for what, n in found.items() if what != "players") + " deleted"
     return found
