@@ -63,14 +63,18 @@ def _values(parts: list[dict[str, Any]]) -> dict[str, str]:
 
 
 class Checkout:
-    """A fresh clone with a virtual environment that the build command fills."""
+    """A source tree and the programs of its virtual environment."""
 
-    def __init__(self, source: Path, folder: Path) -> None:
-        self.tree = folder / "clone"
-        subprocess.run(["git", "clone", "--quiet", str(source), str(self.tree)], check=True)
-        self.programs = folder / "venv" / "bin"
+    def __init__(self, tree: Path, programs: Path) -> None:
+        self.tree, self.programs = tree, programs
+        self._path = f"{programs}:/usr/bin:/bin"
+
+    @classmethod
+    def fresh(cls, source: Path, folder: Path) -> Checkout:
+        """A clone, and an environment that the build command is to fill."""
+        subprocess.run(["git", "clone", "--quiet", str(source), str(folder / "clone")], check=True)
         subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
-        self._path = f"{self.programs}:/usr/bin:/bin"
+        return cls(folder / "clone", folder / "venv" / "bin")
 
     def run(self, command: str, environment: Mapping[str, str], home: Path, *, output: Path) -> int:
         """A command to its end; its exit code."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import socket
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -139,3 +141,16 @@ class Bucket:
             return refused
         gone = [key for key in (await request.json())["prefixes"] if self.objects.pop(key, None) is not None]
         return JSONResponse([{"name": key} for key in gone])
+
+
+def main() -> None:
+    """Serve an empty store on a free port of loopback; the first line says where."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(64)
+        print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
+        uvicorn.Server(uvicorn.Config(Bucket().app(), log_level="error")).run(sockets=[listening])
+
+
+if __name__ == "__main__":
+    main()

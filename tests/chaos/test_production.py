@@ -34,18 +34,13 @@ LATE = 10.0
 MINUTE = dt.timedelta(minutes=1)
 LAST = 2
 """minutes before the start at which a forecast is sealed at the latest"""
-POOL = 60
+POOL = 48
+"""connections of the pooler: eight for each web and worker, and for one more of them while it is replaced"""
 READS = (
     "/api/health", "/", "/api/upcoming-matches", "/api/matches?limit=20", "/record", "/api/ml/predictions",
     "/api/players", "/models", "/api/ledger",
 )  # fmt: skip
 RUN = {"history_days": 30, "train_model": True, "return_predictions": True, "refresh_token": False}
-STORE = (
-    "import socket, uvicorn\nfrom tests.supabase_storage import Bucket\n"
-    "s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(64)\n"
-    "print(f'http://127.0.0.1:{s.getsockname()[1]}', flush=True)\n"
-    "uvicorn.Server(uvicorn.Config(Bucket().app(), log_level='error')).run(sockets=[s])\n"
-)
 
 
 @dataclasses.dataclass
@@ -81,7 +76,7 @@ class Deployment:
 def deployed(own: PrivatePostgres, folder: Path) -> Iterator[Deployment]:
     """Build, migrate, start: two webs behind the proxy, three workers."""
     services = blueprint(ROOT / "render.yaml")
-    checkout = Checkout(ROOT, folder)
+    checkout = Checkout.fresh(ROOT, folder)
     with psycopg.connect(own.dsn, autocommit=True) as connection:
         connection.execute("create role deployer login")
         connection.execute("create database production owner deployer")
@@ -96,7 +91,8 @@ def deployed(own: PrivatePostgres, folder: Path) -> Iterator[Deployment]:
             )
         )
         settings = {
-            "SUPABASE_URL": enter(helper(folder, "store", "-c", STORE)), "SUPABASE_ANON_KEY": PUBLIC,
+            "SUPABASE_URL": enter(helper(folder, "store", "-m", "tests.supabase_storage")),
+            "SUPABASE_ANON_KEY": PUBLIC,
             "SUPABASE_SERVICE_ROLE_KEY": SECRET, "DATABASE_URL": address, "API_PORT": "$PORT",
             "TIPOFF_LEAGUE_URL": enter(helper(folder, "league", *league)), "TIPOFF_SPACING": "0",
         }  # fmt: skip
