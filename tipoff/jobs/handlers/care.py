@@ -31,8 +31,8 @@ def cleanup(work: Work) -> dict[str, Any]:
             "alerts": alerts.forget(connection, params.days),
         }
     found["models"] = len(prune(work.pool, work.store, params.keep_models, work.now))
-    found["files"] = sweep(work.pool, work.store, work.now)
     found["players"] = refresh_statistics(work.pool, work.now)
+    found["files"] = sweep(work.pool, work.store, work.now)
     work.message = ", ".join(f"{n} {what}" for what, n in found.items() if what != "players") + " deleted"
     return found
 
