@@ -16,6 +16,7 @@ from bench.api import api
 from bench.data import real, simulated
 from bench.pages import pages
 from bench.pipeline import pipeline
+from bench.production import production
 from bench.queues import queues
 from bench.readme import RESULTS, write_figures
 from bench.replay import measure
@@ -59,6 +60,7 @@ def parts() -> dict[str, Callable[[], Any]]:
         "pipeline": pipeline,
         "api": api,
         "pages": pages,
+        "production": production,
         "cost": lambda: [alone("cost", str(count)) for count in (1_000, 10_000, 100_000)],
     }
 

@@ -37,12 +37,6 @@ MODULES = [job_types.__name__, hasty_jobs.__name__]
 JOBS = JobService(known(MODULES))
 SEED = 7
 DAYS = 16
-STORE = (
-    "import socket, uvicorn\nfrom tests.supabase_storage import Bucket\n"
-    "s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(64)\n"
-    "print(f'at http://x:{s.getsockname()[1]}', flush=True)\n"
-    "uvicorn.Server(uvicorn.Config(Bucket(created=True).app(), log_level='error')).run(sockets=[s])\n"
-)
 
 
 @dataclasses.dataclass(slots=True)
@@ -91,7 +85,7 @@ def installation(dsn: str, home: Path) -> Iterator[Installation]:
         league = enter(
             Proxy(enter(_process(home, "-m", "tipoff", "serve-league", "--port", "0", "--seed", str(SEED))))
         )
-        store = enter(Proxy(enter(_process(home, "-c", STORE))))
+        store = enter(Proxy(enter(_process(home, "-m", "tests.supabase_storage"))))
         database = enter(Proxy(sockets, home / ".s.PGSQL.5432"))
         pool = enter(contextlib.closing(open_pool(dsn)))
         _learn(pool, home, f"http://127.0.0.1:{league.port}/v1")

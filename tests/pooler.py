@@ -1,4 +1,4 @@
-"""A transaction pooler before a private Postgres: PgBouncer, where the machine has it."""
+"""A pooler before Postgres: PgBouncer, where the machine has it."""
 
 from __future__ import annotations
 
@@ -17,22 +17,31 @@ from psycopg.conninfo import conninfo_to_dict
 from tests.jobs import eventually
 
 PORT = 6543
+SIZES = {"transaction": 5, "session": 15}
+"""connections to Postgres; Supabase's small plans give a session pooler 15"""
 
 
 @contextlib.contextmanager
-def pooled(dsn: str) -> Iterator[str]:
-    """The address of the same database through a transaction pooler; skips where there is no pgbouncer."""
+def pooled(
+    dsn: str, port: int = PORT, mode: str = "transaction", *, size: int | None = None, loopback: bool = False
+) -> Iterator[str]:
+    """The address of the same database through a pooler of that mode; skips where there is no pgbouncer.
+
+    It listens in a folder, or on loopback as a pooler elsewhere would.
+    """
     program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
         pytest.skip("pgbouncer is not installed: .ci/run installs it where it can")
     to = conninfo_to_dict(dsn)
+    password = f" password='{to['password']}'" if to.get("password") else ""
     with tempfile.TemporaryDirectory(prefix="tipoff-") as name:
         folder = Path(name)
         folder.chmod(0o777)
         (folder / "pooler.ini").write_text(
-            f"[databases]\n{to['dbname']} = host={to['host']} port={to['port']} user={to['user']}\n"
-            f"[pgbouncer]\nlisten_addr =\nunix_socket_dir = {folder}\nlisten_port = {PORT}\nauth_type = any\n"
-            "pool_mode = transaction\ndefault_pool_size = 5\nignore_startup_parameters = extra_float_digits\n"
+            f"[databases]\n{to['dbname']} = host={to['host']} port={to['port']} user={to['user']}{password}\n"
+            f"[pgbouncer]\nlisten_addr = {'127.0.0.1' if loopback else ''}\nunix_socket_dir = {folder}\n"
+            f"listen_port = {port}\nauth_type = any\npool_mode = {mode}\n"
+            f"default_pool_size = {size or SIZES[mode]}\nignore_startup_parameters = extra_float_digits\n"
         )
         as_nobody = ["-u", "nobody"] if os.geteuid() == 0 else []
         with subprocess.Popen(
@@ -40,9 +49,17 @@ def pooled(dsn: str) -> Iterator[str]:
             stderr=subprocess.DEVNULL,
         ) as process:  # fmt: skip
             try:
-                eventually((folder / f".s.PGSQL.{PORT}").exists, "pgbouncer to listen")
-                address = f"host={folder} port={PORT} user={to['user']} dbname={to['dbname']}"
-                psycopg.connect(address, prepare_threshold=None).close()
+                address = f"host={folder} port={port} user={to['user']} dbname={to['dbname']}"
+                if loopback:
+                    address = f"postgresql://{to['user']}@127.0.0.1:{port}/{to['dbname']}"
+                eventually(lambda: _answers(address), "pgbouncer to answer")
                 yield address
             finally:
                 process.terminate()
+
+
+def _answers(address: str) -> bool:
+    with contextlib.suppress(psycopg.OperationalError):
+        psycopg.connect(address, prepare_threshold=None).close()
+        return True
+    return False

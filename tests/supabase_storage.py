@@ -1,13 +1,17 @@
 """A server on loopback that answers like Supabase Storage, faults included.
 
 Written from what the real server was seen to answer: errors are HTTP 400 with the true code in JSON; a secret
-key in `Authorization` is 403 inside that JSON; `x-upsert: false` on a taken key is KeyAlreadyExists.
+key in `Authorization` is 403 inside that JSON; `x-upsert: false` on a taken key is KeyAlreadyExists; a list holds the
+names inside a folder, and at most as many as were asked for.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
+import socket
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -29,6 +33,11 @@ class Bucket:
 
     objects: dict[str, bytes] = dataclasses.field(default_factory=dict)
     created: bool = False
+    public: bool = False
+    limit: int | None = None
+    """bytes of an object that the bucket takes"""
+    stored: dict[str, dt.datetime] = dataclasses.field(default_factory=dict)
+    """when each object came last"""
     faults: list[str] = dataclasses.field(default_factory=list)
     asked: list[str] = dataclasses.field(default_factory=list)
     unreadable: set[str] = dataclasses.field(default_factory=set)
@@ -40,7 +49,9 @@ class Bucket:
         """The ASGI application."""
         return Starlette(
             routes=[
-                Route("/storage/v1/bucket", self._bucket, methods=["POST"]),
+                Route("/storage/v1/bucket", self._create, methods=["POST"]),
+                Route("/storage/v1/bucket/{bucket}", self._look, methods=["GET"]),
+                Route("/storage/v1/object/list/{bucket}", self._list, methods=["POST"]),
                 Route("/storage/v1/object/authenticated/{bucket}/{key:path}", self._get, methods=["GET"]),
                 Route("/storage/v1/object/{bucket}/{key:path}", self._post, methods=["POST"]),
                 Route("/storage/v1/object/{bucket}", self._delete, methods=["DELETE"]),
@@ -67,13 +78,35 @@ class Bucket:
             return error("InternalError", "500", "Internal Server Error")
         return None
 
-    async def _bucket(self, request: Request) -> Response:
+    async def _create(self, request: Request) -> Response:
         if refused := self._refused(request):
             return refused
         if self.created:
             return error("BucketAlreadyExists", "409", "The resource already exists")
-        self.created = True
-        return JSONResponse({"name": (await request.json())["name"]})
+        body = await request.json()
+        self.created, self.public, self.limit = True, body.get("public", False), body.get("file_size_limit")
+        return JSONResponse({"name": body["name"]})
+
+    async def _look(self, request: Request) -> Response:
+        if refused := self._refused(request):
+            return refused
+        if not self.created:
+            return error("NoSuchBucket", "404", "Bucket not found")
+        name = request.path_params["bucket"]
+        return JSONResponse({"id": name, "name": name, "public": self.public, "file_size_limit": self.limit})
+
+    async def _list(self, request: Request) -> Response:
+        if refused := self._refused(request):
+            return refused
+        body = await request.json()
+        folder, first = f"{body['prefix']}/", body.get("offset", 0)
+        names = sorted(key.removeprefix(folder) for key in self.objects if key.startswith(folder))
+        return JSONResponse(
+            [
+                {"name": name, "id": "1", "updated_at": self.stored[folder + name].strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
+                for name in names[first : first + body.get("limit", 100)]
+            ]
+        )
 
     async def _post(self, request: Request) -> Response:
         if refused := self._refused(request):
@@ -83,14 +116,14 @@ class Bucket:
         content, key = await request.body(), request.path_params["key"]
         if not key.isascii() or "#" in key:
             return error("InvalidKey", "400", f"Invalid key: {key}")
-        if len(content) > 50_000_000:
+        if len(content) > (self.limit or 50_000_000):
             return error("EntityTooLarge", "413", "The object exceeded the maximum allowed size")
         if key in self.objects and request.headers.get("x-upsert") != "true":
             return error("KeyAlreadyExists", "409", "The resource already exists")
         if self.faults and self.faults[0] == "cut":
             self.faults.pop(0)
             content = content[: len(content) // 2]
-        self.objects[key] = content
+        self.objects[key], self.stored[key] = content, dt.datetime.now(dt.UTC)
         return JSONResponse({"Key": f"{request.path_params['bucket']}/{key}", "Id": "1"})
 
     async def _get(self, request: Request) -> Response:
@@ -108,3 +141,16 @@ class Bucket:
             return refused
         gone = [key for key in (await request.json())["prefixes"] if self.objects.pop(key, None) is not None]
         return JSONResponse([{"name": key} for key in gone])
+
+
+def main() -> None:
+    """Serve an empty store on a free port of loopback; the first line says where."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(64)
+        print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
+        uvicorn.Server(uvicorn.Config(Bucket().app(), log_level="error")).run(sockets=[listening])
+
+
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import multiprocessing
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -37,7 +38,9 @@ from tipoff.api.system.routes import routes as system
 from tipoff.api.teams.routes import routes as teams
 from tipoff.api.watcher import Watcher
 from tipoff.api.webhooks.routes import routes as webhooks
+from tipoff.errors import SettingsError
 from tipoff.health.settings import read_health_settings
+from tipoff.jobs.beside import WorkerBeside
 from tipoff.pipeline.monitoring import monitor_of, rescue_of
 from tipoff.settings import Settings
 from tipoff.web.site import Site
@@ -62,9 +65,13 @@ def create_app(settings: Settings) -> FastAPI:
     watcher = Watcher(backend, hub)
     monitor = monitor_of(settings, read_health_settings(), backend.waiting, rescue_of(settings), backend.jobs.deliver)
 
+    beside = worker_beside(settings, backend)
+
     def told_to_stop() -> None:
         backend.stopping.set()
         hub.end()
+        if beside is not None:
+            beside.tell()
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -74,11 +81,15 @@ def create_app(settings: Settings) -> FastAPI:
         backend.start()
         watcher.start()
         monitor.start()
+        if beside is not None:
+            beside.start()
         restore = stopping.when_asked_to_stop(told_to_stop)
         try:
             yield
         finally:
             restore()
+            if beside is not None:
+                beside.stop()
             monitor.stop()
             watcher.stop()
             hub.stop()
@@ -108,6 +119,17 @@ def create_app(settings: Settings) -> FastAPI:
     generate = app.openapi
     app.openapi = lambda: _documented(app, generate)  # type: ignore[method-assign]
     return app
+
+
+def worker_beside(settings: Settings, backend: Backend) -> WorkerBeside | None:
+    """The worker of one-service mode; raises SettingsError where this is one of several web processes."""
+    if not settings.one_service:
+        return None
+    if multiprocessing.parent_process() is not None:
+        raise SettingsError(
+            ["TIPOFF_ONE_SERVICE runs one worker beside one web process: start uvicorn without --workers"]
+        )
+    return WorkerBeside(backend.seen)
 
 
 def _cors(settings: Settings) -> list[Middleware]:

@@ -2,6 +2,7 @@
 
 TipoffError
 ├── InputError            what a person typed or a file holds is wrong; says what, where, what to do
+│   ├── SettingsError     it does not start like that; names each setting and the mend
 │   ├── ModelFileError    a model file is damaged, foreign or from another version
 │   ├── LeakError         a backtest too good to be true
 │   └── AddressError      a webhook's address is none, or leads where it may not
@@ -16,6 +17,10 @@ TipoffError
     └── LeaseLostError    another attempt has the job: what this one wrote last was undone
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class TipoffError(Exception):
     """The root: catching it catches everything Tipoff raises on purpose."""
@@ -23,6 +28,15 @@ class TipoffError(Exception):
 
 class InputError(TipoffError):
     """What a person typed, or a file holds, is wrong."""
+
+
+class SettingsError(InputError):
+    """Settings with which nothing starts; `faults` are all that is wrong, each a sentence."""
+
+    def __init__(self, faults: Sequence[object]) -> None:
+        self.faults = [str(fault) for fault in faults]
+        more = "\n  " if len(self.faults) > 1 else " "
+        super().__init__("settings:" + "".join(more + fault for fault in self.faults))
 
 
 class ModelFileError(InputError):
@@ -62,7 +76,9 @@ class ConflictError(StorageError):
 
 
 class ArtifactError(StorageError):
-    """A model's file cannot be stored or read, or is not what its name says."""
+    """A model's file cannot be stored or read, or is not what its name says; `code` is the store's own, if any."""
+
+    code: str = ""
 
 
 class TransientArtifactError(ArtifactError):

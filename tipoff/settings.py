@@ -13,11 +13,11 @@ from urllib.parse import unquote
 import platformdirs
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tipoff.domain.channel import addresses
-from tipoff.errors import InputError
 
 H2H_2026 = "https://api-h2h.hudstats.com/v1"
 H2H_2025 = "https://api-sis-stats.hudstats.com/v1"
@@ -28,7 +28,9 @@ WRITTEN = re.compile(r"://[^\s/:@]*:([^\s@]+)@")
 class Settings(BaseSettings):
     """Every setting, with its help."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
+    )  # fmt: skip
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("tipoff")),
@@ -69,13 +71,19 @@ class Settings(BaseSettings):
     seed: int = Field(default=7, validation_alias="TIPOFF_LEAGUE_SEED", description="Seed of the league.")
     render: str | None = Field(default=None, validation_alias="RENDER", description="Set by Render.")
     supabase_url: str | None = Field(
-        default=None, validation_alias="SUPABASE_URL", description="The Supabase project."
+        default=None,
+        validation_alias="SUPABASE_URL",
+        description="The Supabase project, https://REF.supabase.co: models are stored there; no private Postgres.",
     )
-
+    anon_key: SecretStr | None = Field(
+        default=None,
+        validation_alias="SUPABASE_ANON_KEY",
+        description="The project's key for the public; nothing here needs it.",
+    )
     supabase_key: SecretStr | None = Field(
         default=None,
-        validation_alias=AliasChoices("SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_SECRET_KEY"),
-        description="With SUPABASE_URL: models are stored in Supabase Storage.",
+        validation_alias=AliasChoices("SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_SECRET_KEY", "SUPABASE_KEY"),
+        description="The project's secret key, with which models are stored in Supabase Storage.",
     )
     bucket: str = Field(
         default="tipoff", validation_alias="TIPOFF_BUCKET", description="Bucket of Supabase Storage for models."
@@ -175,6 +183,11 @@ class Settings(BaseSettings):
         validation_alias="TIPOFF_WEBHOOKS_PRIVATE",
         description="Whether webhooks may lead into private networks and to this machine, without TLS too.",
     )
+    one_service: bool = Field(
+        default=False,
+        validation_alias="TIPOFF_ONE_SERVICE",
+        description="Whether the web process also runs a worker, as a process beside it: for one small instance.",
+    )
     log: Literal["auto", "json", "text"] = Field(
         default="auto",
         validation_alias="TIPOFF_LOG",
@@ -189,14 +202,12 @@ class Settings(BaseSettings):
     @field_validator("port", mode="before")
     @classmethod
     def _port(cls, value: object) -> object:
-        return 8000 if value == "$PORT" else value
+        return 8000 if value in ("$PORT", "${PORT}") else value
 
     @field_validator("operator_key")
     @classmethod
-    def _strong(cls, value: SecretStr | None) -> SecretStr | None:
+    def _stripped(cls, value: SecretStr | None) -> SecretStr | None:
         text = value.get_secret_value().strip() if value else ""
-        if text and (len(text) < 16 or not text.isascii() or not text.isprintable() or text.startswith("your_")):
-            raise ValueError("an API key of at least 16 ASCII characters, like those that tipoff keys create makes")
         return SecretStr(text) if text else None
 
     @field_validator("alert_urls")
@@ -209,7 +220,10 @@ class Settings(BaseSettings):
     def _origins(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        return json.loads(value) if value.lstrip().startswith("[") else value.replace(",", " ").split()
+        try:
+            return json.loads(value) if value.lstrip().startswith("[") else value.replace(",", " ").split()
+        except ValueError as error:
+            raise ValueError('origins as JSON, like ["https://example.org"], or between commas') from error
 
     @field_validator("job_modules", mode="before")
     @classmethod
@@ -253,6 +267,12 @@ class Settings(BaseSettings):
         return self.home / "ledger-heads.jsonl"
 
 
+def names_of(field: FieldInfo) -> list[str]:
+    """The variables that a setting is read from, the usual one first."""
+    alias = field.validation_alias
+    return [str(one) for one in alias.choices] if isinstance(alias, AliasChoices) else [str(alias)]
+
+
 def _secrets(value: Any) -> Iterator[str]:
     """What is secret in the value of a setting."""
     if isinstance(value, SecretStr):
@@ -275,12 +295,3 @@ def passwords(address: str) -> list[str]:
     with contextlib.suppress(psycopg.ProgrammingError):
         found.append(str(conninfo_to_dict(address).get("password") or ""))
     return [text for text in dict.fromkeys(found) if text]
-
-
-def read_settings() -> Settings:
-    """Settings from the environment and `.env`; raises InputError that names the wrong one."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        wrong = "; ".join(f"{part['loc'][0]}: {part['msg']}" for part in error.errors())
-        raise InputError(f"settings: {wrong}") from error

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tipoff.app import create_app
-from tipoff.settings import read_settings
+import sys
 
-app = create_app(read_settings())
+from tipoff.app import create_app
+from tipoff.errors import SettingsError
+from tipoff.refusals.given import Role
+from tipoff.starting import REFUSED, checked_settings
+
+try:
+    app = create_app(checked_settings(Role.WEB))
+except SettingsError as error:
+    sys.stderr.write(f"error: {error}\n")
+    sys.exit(REFUSED)

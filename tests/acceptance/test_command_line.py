@@ -128,7 +128,7 @@ def test_bad_input_gets_one_clear_sentence(home: Path, arguments: tuple[str, ...
 def test_no_private_database_where_its_disk_would_vanish(home: Path) -> None:
     """A ledger on a disk that is thrown away."""
     done = tipoff(home, "db", "up", check=False, RENDER="true")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "DATABASE_URL is not set" in done.stderr
 
 

@@ -316,9 +316,12 @@ def test_the_database_connection_is_lost(web: WebProcess, pool: Pool) -> None:
             one.row("jobs", job, lambda row: row["status"] == "cancelled")
 
 
-def test_where_nothing_can_be_listened_to_changes_are_looked_for(application_dsn: str, folder: Path) -> None:
-    """A transaction pooler, through which no notification comes."""
-    with pooled(application_dsn) as address, contextlib.closing(open_pool(application_dsn)) as pool:
+@pytest.mark.parametrize("port", [6543, 6432])
+def test_where_nothing_can_be_listened_to_changes_are_looked_for(
+    application_dsn: str, folder: Path, port: int
+) -> None:
+    """A transaction pooler, through which no notification comes, whatever its port."""
+    with pooled(application_dsn, port) as address, contextlib.closing(open_pool(application_dsn)) as pool:
         web = WebProcess(address, folder, TIPOFF_OWNER_DATABASE_URL=application_dsn.replace("tipoff_app", "postgres"))
         try:
             with websocket(web, "jobs,matches") as (stream, _):

@@ -157,5 +157,13 @@ def test_the_specifications_values_start_it(tmp_path: Path) -> None:
         assert answer.headers["access-control-allow-origin"] == "*"
         assert "access-control-allow-credentials" not in answer.headers
         assert "CORS_ORIGINS lets every page" in web.log.read_text()
+        why = "DATABASE_URL is not set"
+        said = eventually(lambda: a if why in (a := web.get("/api/health").json()["detail"]) else None, "says why")
+        for name in ("SUPABASE_URL", "SUPABASE_ANON_KEY", "SUPABASE_SERVICE_ROLE_KEY"):
+            assert name in said
+        for path in ("/api/matches", "/api/jobs", "/api/ml/models", "/players", "/"):
+            answer = web.get(path)
+            assert (answer.status_code, why in answer.text) == (503, True), path
+        assert not list(tmp_path.glob("postgres*"))
     finally:
         assert web.stop() == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import signal
 import time
@@ -14,6 +13,7 @@ import psycopg
 import pytest
 
 from tests.chaos.evidence import keep, size
+from tests.freezing import frozen, postmaster
 from tests.jobs import JOBS, WorkerProcess, eventually, workers
 from tipoff.storage.embedded import PrivatePostgres
 
@@ -29,13 +29,9 @@ def own(own: PrivatePostgres) -> PrivatePostgres:
     return own
 
 
-def _postmaster(postgres: PrivatePostgres) -> psutil.Process:
-    return psutil.Process(int((postgres.data / "postmaster.pid").read_text().split()[0]))
-
-
 def _kill(postgres: PrivatePostgres) -> None:
     """As if the machine had lost its power: the server and everything below it."""
-    server = _postmaster(postgres)
+    server = postmaster(postgres)
     for process in [server, *server.children(recursive=True)]:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGKILL)
@@ -119,18 +115,10 @@ def test_a_frozen_database_is_waited_for(own: PrivatePostgres, tmp_path: Path) -
     """A worker that hangs for ever on a server that has stopped answering, or cannot be stopped meanwhile."""
     with workers(own.application_dsn, tmp_path, 2, "--no-schedules", "--concurrency", "2", "--grace", "0") as made:
         acknowledged = _add(own, 0, 20)
-        server = _postmaster(own)
-        frozen = [server, *server.children(recursive=True)]
-        for process in frozen:
-            process.suspend()
-        try:
+        with frozen(own):
             time.sleep(7)
             made[0].process.send_signal(signal.SIGTERM)
             assert made[0].process.wait(40) == 0
-        finally:
-            for process in frozen:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process.pid, signal.SIGCONT)
 
         def done() -> bool:
             with psycopg.connect(own.application_dsn) as connection:

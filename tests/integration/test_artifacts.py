@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from tests.supabase_storage import LEGACY, PUBLIC, SECRET, Bucket
 from tipoff.errors import ArtifactError, InputError, TransientArtifactError
 from tipoff.health.checks.artifact_store import StoreLook
 from tipoff.league.runner import served
-from tipoff.storage.artifacts import MAX_BYTES, ArtifactStore, DirectoryStore, SupabaseStore
+from tipoff.storage.artifacts import MAX_BYTES, PAGE, ArtifactStore, DirectoryStore, SupabaseStore
 
 CONTENT = os.urandom(200_000)
 Damage = Callable[[str], None]
@@ -167,6 +168,48 @@ def test_what_does_not_pass_is_not_tried_again(bucket: Bucket, url: str) -> None
         made.get("state", sha256)
     assert [missing.type, damaged.type, refused.type] == [ArtifactError] * 3
     assert waits == []
+
+
+def test_everything_that_is_there_is_listed(store: tuple[ArtifactStore, Damage]) -> None:
+    """Files that nobody finds again, because a list ends at its first page or mixes two kinds."""
+    made, _ = store
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=5)
+    assert made.listed("state") == []
+    put = {made.put("state", str(i).encode()) for i in range(PAGE + 3)}
+    other = made.put("document", b"{}")
+    found = made.listed("state")
+    assert {sha256 for sha256, _ in found} == put
+    assert len(found) == len(put)
+    assert all(before < at < dt.datetime.now(dt.UTC) + dt.timedelta(seconds=5) for _, at in found)
+    assert [sha256 for sha256, _ in made.listed("document")] == [other]
+
+
+def test_a_missing_bucket_is_made_private(bucket: Bucket, url: str) -> None:
+    """A deployment that needs somebody to make a bucket; one that everybody may read, or that takes anything."""
+    with contextlib.closing(SupabaseStore(url, SECRET, sleep=lambda _: None)) as made:
+        made.put("state", CONTENT)
+        made.put("document", b"{}")
+    assert (bucket.created, bucket.public, bucket.limit) == (True, False, MAX_BYTES)
+    assert bucket.asked[:3] == ["GET /storage/v1/bucket/tipoff", "POST /storage/v1/bucket", bucket.asked[0]]
+    assert bucket.asked.count(bucket.asked[0]) == 2
+
+
+def test_two_that_make_the_bucket_at_once(bucket: Bucket, url: str) -> None:
+    """Two workers of a first deployment, of which one fails."""
+    with contextlib.closing(SupabaseStore(url, SECRET, sleep=lambda _: None)) as made:
+        bucket.created = True
+        assert made._create_bucket()["public"] is False
+
+
+def test_a_public_bucket_is_refused(bucket: Bucket, url: str) -> None:
+    """Models that everybody downloads, because somebody ticked a box."""
+    bucket.created = bucket.public = True
+    with (
+        contextlib.closing(SupabaseStore(url, SECRET, sleep=lambda _: None)) as made,
+        pytest.raises(ArtifactError, match=r"tipoff is public.*TIPOFF_BUCKET"),
+    ):
+        made.put("state", CONTENT)
+    assert bucket.objects == {}
 
 
 def test_a_store_that_fails_is_no_damaged_champion(bucket: Bucket, url: str) -> None:

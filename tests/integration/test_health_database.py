@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
 
+from tests.freezing import frozen
 from tests.health import SECOND, Watched, watching
 from tests.jobs import eventually
 from tests.proxy import Proxy
@@ -64,11 +64,7 @@ def test_a_frozen_database(own: PrivatePostgres, tmp_path: Path) -> None:
         watching(pool, own.application_dsn, tmp_path) as seen,
     ):
         seen.until("database", "healthy")
-        server = psutil.Process(int((own.data / "postmaster.pid").read_text().split()[0]))
-        family = [server, *server.children(recursive=True)]
-        for process in family:
-            process.suspend()
-        try:
+        with frozen(own):
             begun = time.monotonic()
             seen.until("database", "error", "database_away")
             assert time.monotonic() - begun < 8.0
@@ -76,9 +72,6 @@ def test_a_frozen_database(own: PrivatePostgres, tmp_path: Path) -> None:
             report = seen.monitor.fresh()
             assert time.monotonic() - begun < 6.0
             assert report.checks["resources"].looked
-        finally:
-            for process in family:
-                process.resume()
         seen.until("database", "healthy")
         seen.only("database_away", "resolved")
         eventually(lambda: _looking(own) <= 2, "connections that were cut off to be closed")

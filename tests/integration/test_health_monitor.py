@@ -19,6 +19,7 @@ from tipoff.health.monitor import Monitor
 from tipoff.health.settings import HealthSettings
 from tipoff.pipeline.monitoring import monitor_of
 from tipoff.storage import reports
+from tipoff.storage.artifacts import DirectoryStore
 from tipoff.storage.embedded import PrivatePostgres
 from tipoff.storage.pool import Pool
 
@@ -273,9 +274,13 @@ def test_old_reports_and_alerts_go(pool: Pool, owner: Owner, application_dsn: st
         "insert into health_processes (name, host, figures, seen_at) "
         "values ('w', 'h', '{}', now() - interval '2 days')"
     )
+    left = DirectoryStore(tmp_path).put("state", b"of no model")
+    [path] = tmp_path.rglob(f"{left}*")
+    os.utime(path, (0, 0))
     with workers(application_dsn, tmp_path, 1, "--no-schedules", TIPOFF_HEALTH_EVERY="3600"):
         done = ended(pool, enqueue(pool, "cleanup"))
     assert done.status == "completed", done.error
+    assert not path.exists()
     with pool.connection() as connection:
         [(reports_left, alerts_left, processes)] = connection.execute(
             "select (select count(*) from system_health where checker = 'test'), "

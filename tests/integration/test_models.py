@@ -24,7 +24,8 @@ from tipoff.forecast.model import Model, fingerprint
 from tipoff.forecast.params import BUILT_IN, Params
 from tipoff.forecast.state import state_after
 from tipoff.forecast.table import build_table
-from tipoff.pipeline.registry import prune, read_stored, submit
+from tipoff.health.checks.artifact_store import CANARY
+from tipoff.pipeline.registry import prune, read_stored, submit, sweep
 from tipoff.pipeline.state import bring_up_to_date
 from tipoff.storage import models
 from tipoff.storage.artifacts import DirectoryStore
@@ -150,6 +151,24 @@ def test_going_back_and_pruning(pool: Pool, tmp_path: Path, known: list[Match]) 
     assert prune(pool, store, 1, NOW) == []
     with pytest.raises(InputError, match="at least 1"):
         prune(pool, store, 0, NOW)
+
+
+def test_files_of_no_model_are_swept(pool: Pool, tmp_path: Path, known: list[Match]) -> None:
+    """A store that fills with what cut trainings and prunings left; a file swept while its model is being judged."""
+    store, now = DirectoryStore(tmp_path), dt.datetime.now(dt.UTC)
+    made = [submit(pool, store, challenger(known, slower(q)), known, NOW, "test") for q in (0.027, 0.028)]
+    kept = {kind: {sha256 for sha256, _ in store.listed(kind)} for kind in ("document", "state")}
+    orphans = [store.put("document", b"cut"), store.put("state", b"short"), store.put("document", CANARY)]
+    assert sweep(pool, store, now) == 0
+    assert sweep(pool, store, now + dt.timedelta(days=2)) == 2
+    kept["document"].add(orphans[2])
+    assert {kind: {sha256 for sha256, _ in store.listed(kind)} for kind in kept} == kept
+    with pool.connection() as connection, connection.transaction():
+        models.mark_pruned(connection, made[0].sha256, NOW)
+    assert sweep(pool, store, now + dt.timedelta(days=2)) >= 1
+    assert read_stored(store, made[1].sha256)
+    with pytest.raises(ArtifactError):
+        read_stored(store, made[0].sha256)
 
 
 def test_a_crash_in_the_middle_of_activation(

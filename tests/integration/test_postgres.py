@@ -125,28 +125,18 @@ def test_nobody_there_is_named_without_the_password() -> None:
     assert "hunter2" not in str(caught.value)
 
 
-def test_the_public_roles_of_a_supabase_project_may_do_nothing(postgres: PrivatePostgres) -> None:
-    """A table, view, sequence or function that everybody with the publishable key may use: its defaults grant all."""
-    with psycopg.connect(postgres.start(), autocommit=True) as connection:
-        for role in ("anon", "authenticated", "service_role"):
-            connection.execute(f"create role {role}".encode())
-        for what in ("tables", "functions", "sequences"):
-            connection.execute(
-                f"alter default privileges in schema public grant all on {what} "
-                "to anon, authenticated, service_role".encode()
-            )
-    with contextlib.closing(open_pool(postgres.dsn)) as pool:
-        migrate(pool)
+def test_a_long_migration_is_not_cut_short(dsn: str, tmp_path: Path) -> None:
+    """An index on a grown table that no deploy can make, because it takes longer than a request may."""
+    (tmp_path / "20991231000000_long.sql").write_text("select pg_sleep(0.5); create table made (n integer);")
+    with contextlib.closing(open_pool(dsn, statement_timeout="100ms")) as pool:
+        assert migrate(pool, tmp_path) == ["20991231000000"]
         with pool.connection() as connection:
-            found = connection.execute(
-                """
-                select c.relname, r.role from pg_class c, unnest(array['anon', 'authenticated']) as r (role)
-                where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v', 'S') and case c.relkind
-                  when 'S' then has_sequence_privilege(role, c.oid, 'usage, select, update')
-                  else has_table_privilege(role, c.oid, 'select, insert, update, delete, truncate') end
-                union all
-                select p.proname, r.role from pg_proc p, unnest(array['anon', 'authenticated']) as r (role)
-                where p.pronamespace = 'public'::regnamespace and has_function_privilege(role, p.oid, 'execute')
-                """
-            ).fetchall()
-    assert not found
+            assert connection.execute("select current_setting('statement_timeout')").fetchone() == ("100ms",)
+
+
+def test_a_version_is_of_one_file(tmp_path: Path) -> None:
+    """Two files of the same moment, of which only one is ever applied."""
+    for name in ("one", "other"):
+        (tmp_path / f"20991231000000_{name}.sql").write_text("select 1")
+    with pytest.raises(StorageError, match="20991231000000_other"):
+        files(tmp_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import re
@@ -12,9 +11,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
+from tests.freezing import frozen
 from tests.jobs import (
     JOBS,
     WorkerProcess,
@@ -162,18 +161,10 @@ def test_work_through_a_transaction_pooler(
             with pool.connection() as connection:
                 JOBS.cancel(connection, job_id)
             assert ended(pool, job_id).status == "cancelled"
-            main = psutil.Process(int((server.data / "postmaster.pid").read_text().split()[0]))
-            frozen = [main, *main.children(recursive=True)]
-            for process in frozen:
-                process.suspend()
-            try:
+            with frozen(server):
                 eventually(lambda: "the database is away" in one.output, "it to notice", 20)
                 one.process.send_signal(signal.SIGTERM)
                 assert one.process.wait(30) == 0
-            finally:
-                for process in frozen:
-                    with contextlib.suppress(psutil.NoSuchProcess):
-                        process.resume()
 
 
 def _holder(made: list[WorkerProcess], held: Job) -> WorkerProcess:

@@ -23,7 +23,7 @@ from tests.jobs import (
     running,
     workers,
 )
-from tests.supabase_storage import PUBLIC, SECRET, Bucket
+from tests.supabase_storage import SECRET, Bucket
 from tipoff.errors import InputError
 from tipoff.league.runner import served
 from tipoff.storage.pool import Pool
@@ -119,7 +119,12 @@ def test_a_store_that_is_busy_fails_no_job(pool: Pool, application_dsn: str, tmp
             done = ended(pool, stored)
         assert (done.status, done.attempt, done.error) == ("completed", 2, None)
         with workers(
-            application_dsn, tmp_path, 1, "--no-schedules", SUPABASE_URL=url, SUPABASE_SERVICE_ROLE_KEY=PUBLIC
+            application_dsn,
+            tmp_path,
+            1,
+            "--no-schedules",
+            SUPABASE_URL=url,
+            SUPABASE_SERVICE_ROLE_KEY=f"{SECRET}_before",
         ):
             done = ended(pool, enqueue(pool, "stores"))
         assert (done.status, done.attempt) == ("failed", 1)

@@ -12,7 +12,8 @@ from tipoff.delivery.notice import Event, from_json, words
 from tipoff.errors import InputError
 from tipoff.jobs.deployment import Deployment
 from tipoff.jobs.types import BUILT_IN, Secret
-from tipoff.settings import Settings, read_settings
+from tipoff.reading import read_settings
+from tipoff.settings import Settings
 
 URLS = "tgram://123456:token-of-the-tests/chat\n  mailto://me:word,of:the@example.com  tgram://123456:token-of-the-tests/chat"
 

@@ -30,7 +30,7 @@ def test_horizons_are_minutes(monkeypatch: pytest.MonkeyPatch, text: str, expect
     assert Settings().horizons == expected
 
 
-@pytest.mark.parametrize("text", ["", "0", "30,30", "soon", "30,-2", "99999"])
+@pytest.mark.parametrize("text", [" ", "0", "30,30", "soon", "30,-2", "99999"])
 def test_impossible_horizons_are_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """A ledger that never seals."""
     monkeypatch.setenv("TIPOFF_HORIZONS", text)
@@ -38,8 +38,8 @@ def test_impossible_horizons_are_refused(monkeypatch: pytest.MonkeyPatch, text: 
         Settings()
 
 
-@pytest.mark.parametrize("name", ["SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_SECRET_KEY"])
-def test_both_names_of_the_secret_key_are_read_and_kept_secret(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize("name", ["SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_SECRET_KEY", "SUPABASE_KEY"])
+def test_each_name_of_the_secret_key_are_read_and_kept_secret(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A key in a log line."""
     monkeypatch.setenv(name, "sb_secret_x")
     settings = Settings()

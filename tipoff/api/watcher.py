@@ -7,21 +7,20 @@ import threading
 import time
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 
 from tipoff.api.backend import FROZEN, Backend
 from tipoff.api.live.hub import Hub
+from tipoff.api.problems import AwayError
 from tipoff.errors import TipoffError
-from tipoff.storage import live
+from tipoff.storage import connecting, live
 from tipoff.storage.database import addresses
+from tipoff.storage.hearing import hears
 from tipoff.storage.pool import Connection, configure, connection_kwargs
 
 LOOK = 1.0
 """seconds between two looks whether it answers"""
 TOGETHER = 0.05
 """seconds for which changes are collected before they are read together"""
-TRANSACTION_POOLER = "6543"
-"""port on which nothing can be listened to"""
 
 
 class Watcher:
@@ -62,13 +61,13 @@ class Watcher:
             self._stop.wait(LOOK)
 
     def _follow(self, dsn: str) -> None:
-        listening = str(conninfo_to_dict(dsn).get("port", "")) != TRANSACTION_POOLER
         kwargs = {**connection_kwargs("tipoff web"), "connect_timeout": 2, "autocommit": True}
-        with psycopg.connect(dsn, **kwargs) as connection:
+        with connecting.Connection.connect(dsn, **kwargs) as connection:
             with self._backend.deadlines.holding(connection, FROZEN):
                 configure(connection)
-                if listening:
-                    connection.execute(f"listen {live.CHANNEL}".encode())
+            self._backend.cache.forget()
+            self._backend.answered()
+            listening = self._listens(dsn, connection)
             self._missed()
             while not self._stop.is_set():
                 with self._backend.deadlines.holding(connection, FROZEN):
@@ -79,6 +78,22 @@ class Watcher:
                 self._hear(connection)
                 if not listening:
                     self._hub.look()
+
+    def _listens(self, dsn: str, connection: Connection) -> bool:
+        """Listen, where that is of use; where it is not or cannot be found out now, changes are looked for."""
+
+        def of_use(other: Connection) -> bool:
+            with self._backend.deadlines.holding(connection, FROZEN):
+                return hears(dsn, connection, other)
+
+        try:
+            if not self._backend.ask(of_use):
+                return False
+        except AwayError:
+            return False
+        with self._backend.deadlines.holding(connection, FROZEN):
+            connection.execute(f"listen {live.CHANNEL}".encode())
+        return True
 
     def _missed(self) -> None:
         """Anything may have changed."""

@@ -10,13 +10,14 @@ from typing import Any
 import psycopg
 import typer
 
-from tipoff.errors import TipoffError
+from tipoff.errors import SettingsError, TipoffError
+from tipoff.starting import REFUSED
 
 COMMANDS = {
     "demo": "demo", "up": "up", "fetch": "live", "train": "live", "predict": "live", "backtest": "backtest",
     "serve-league": "league", "record": "record", "why": "insight", "what-if": "insight", "ratings": "insight",
     "teams": "insight", "h2h": "insight", "worker": "worker",
-    "health": "health", "export": "transfer", "import": "transfer",
+    "health": "health", "doctor": "doctor", "export": "transfer", "import": "transfer",
 }  # fmt: skip
 """the module of each command, whose function has its name (with an underscore where Python keeps the word)"""
 GROUPS = {
@@ -57,10 +58,13 @@ def _module(name: str) -> Any:
 
 
 def main() -> None:
-    """Run a command; what went wrong on purpose is one clear message and exit code 1."""
+    """Run a command; what went wrong on purpose is one clear message and exit code 1, and 2 where it is settings."""
     first = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
         commands(first if first in {*COMMANDS, *GROUPS} else None)()
+    except SettingsError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(REFUSED)
     except TipoffError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)

@@ -5,10 +5,17 @@ from __future__ import annotations
 import datetime as dt
 
 from tipoff.errors import InputError
-from tipoff.settings import read_settings
+from tipoff.refusals.given import Role
+from tipoff.settings import Settings
+from tipoff.starting import checked_settings
 from tipoff.storage.database import addresses, database, owners_database, private_postgres
 
-__all__ = ["addresses", "database", "owners_database", "parse_time", "private_postgres", "read_settings"]
+__all__ = ["Role", "addresses", "database", "owners_database", "parse_time", "private_postgres", "read_settings"]
+
+
+def read_settings(role: Role = Role.COMMAND) -> Settings:
+    """The settings, checked for what is to start."""
+    return checked_settings(role)
 
 
 def parse_time(text: str | None) -> dt.datetime | None:

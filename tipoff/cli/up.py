@@ -11,7 +11,7 @@ import psycopg
 import typer
 
 from tipoff import logs
-from tipoff.cli.context import addresses, database, read_settings
+from tipoff.cli.context import Role, addresses, database, read_settings
 from tipoff.cli.output import local
 from tipoff.cli.web import laptop_key, serving, until_told
 from tipoff.cli.worker import deployment, known_types, say, working
@@ -38,7 +38,7 @@ def up(
     port: int | None = typer.Option(None, min=0, max=65535, help="Port of the API (0: any free one)."),
 ) -> None:
     """Run continuously: dashboard, API, refresh, forecast, seal, grade, train; Ctrl-C or SIGTERM stops it cleanly."""
-    settings = read_settings()
+    settings = read_settings(Role.WORKER)
     lines = logs.configure(settings.secrets(), settings.log)
     logs.log_crashes()
     stop = until_told()

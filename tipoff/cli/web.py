@@ -28,7 +28,7 @@ STREAMS_END = 3
 @contextlib.contextmanager
 def serving(settings: Settings, port: int) -> Iterator[str]:
     """Serve dashboard and API while the block runs; raises InputError where the port is taken."""
-    app = create_app(settings)
+    app = create_app(settings.model_copy(update={"one_service": False}))  # who serves like this has its own worker
     config = uvicorn.Config(
         app, host=settings.host, port=port, log_level="warning", proxy_headers=False,
         timeout_graceful_shutdown=STREAMS_END, log_config=None,

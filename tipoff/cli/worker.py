@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import signal
 import threading
@@ -13,10 +14,12 @@ import structlog
 import typer
 
 from tipoff import logs
-from tipoff.cli.context import addresses, database, parse_time, read_settings
+from tipoff.cli.context import Role, addresses, database, parse_time, read_settings
+from tipoff.cli.output import print_json
 from tipoff.errors import InputError
 from tipoff.health.settings import read_health_settings
 from tipoff.jobs import schedule
+from tipoff.jobs.beside import end_with_parent, when_left
 from tipoff.jobs.deployment import Deployment
 from tipoff.jobs.reporting import Report, silence
 from tipoff.jobs.service import JobService
@@ -46,11 +49,21 @@ def worker(
     schedules: bool = typer.Option(True, help="Also fire schedules that are due."),
     grace: float = typer.Option(20.0, min=0, max=250, help="Seconds that jobs get to finish after SIGTERM."),
     at: str | None = typer.Option(None, "--at", help="Jobs pretend it is this time (ISO with offset)."),
+    drain_and_exit: bool = typer.Option(
+        False, help="Run what is due, fire no schedules, and exit once nothing of these types is due any more."
+    ),
+    json: bool = typer.Option(False, "--json", help="With --drain-and-exit: one JSON value on stdout."),
+    beside: bool = typer.Option(False, "--beside", hidden=True, help="Stop when standard input ends."),
 ) -> None:
     """Run jobs until told to stop (Ctrl-C or SIGTERM; what runs is finished or handed back)."""
-    settings = read_settings()
-    logs.configure(settings.secrets(), settings.log)
+    if beside:
+        end_with_parent()
+    settings = read_settings(Role.WORKER)
+    if json and not drain_and_exit:
+        raise InputError("--json says what --drain-and-exit did: give both")
+    logs.configure(settings.secrets(), "text" if json else settings.log)
     logs.log_crashes()
+    schedules = schedules and not drain_and_exit
     known = known_types(settings)
     only = [name.strip() for name in types.split(",")] if types else None
     unknown = [name for name in only or [] if name not in known]
@@ -62,16 +75,35 @@ def worker(
             schedule.install(connection)
     told = deployment(settings, moment.isoformat() if moment else None)
 
-    async def run() -> None:
+    async def run() -> collections.Counter[str]:
         made = Worker(
-            told, known, concurrency, only=only, schedules=schedules, timing=Timing(grace=grace), report=say
-        )
+            told, known, concurrency, only=only, schedules=schedules, timing=Timing(grace=grace), report=say,
+            drain=drain_and_exit,
+        )  # fmt: skip
+        loop = asyncio.get_running_loop()
+        if beside:
+            when_left(lambda: loop.call_soon_threadsafe(hand_back, made))
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, made.stop)
+            loop.add_signal_handler(number, made.stop)
         await made.run()
+        return made.came_to
 
     with monitoring(settings):
-        asyncio.run(run())
+        came_to = asyncio.run(run())
+    if json:
+        print_json({"ran": came_to.total(), **came_to})
+    elif drain_and_exit:
+        say(f"ran {came_to.total()} jobs: {_counted(came_to)}" if came_to else "nothing was due")
+
+
+def _counted(came_to: collections.Counter[str]) -> str:
+    return ", ".join(f"{number} {outcome.replace('_', ' ')}" for outcome, number in sorted(came_to.items()))
+
+
+def hand_back(made: Worker) -> None:
+    """Stop at once, whether or not it was told to stop before."""
+    made.stop()
+    made.stop()
 
 
 @contextlib.contextmanager

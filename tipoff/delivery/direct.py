@@ -10,7 +10,7 @@ import sys
 
 from tipoff.delivery.channels import channels
 from tipoff.delivery.notice import from_json
-from tipoff.settings import read_settings
+from tipoff.reading import read_settings
 
 
 def main() -> int:

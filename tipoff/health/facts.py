@@ -13,7 +13,7 @@ import psycopg
 
 from tipoff.clock import Clock
 from tipoff.health.settings import HealthSettings
-from tipoff.storage import health
+from tipoff.storage import connecting, health
 from tipoff.storage.deadlines import shut
 from tipoff.storage.health import DatabaseFacts, ForecastFacts, FreshnessFacts, ModelFacts, QueueFacts
 from tipoff.storage.pool import Connection, configure, connection_kwargs
@@ -58,7 +58,7 @@ class Line:
                 "connect_timeout": max(2, int(self._patience)),
                 "autocommit": True,
             }
-            self._connection = psycopg.connect(self._dsn(), **kwargs)
+            self._connection = connecting.Connection.connect(self._dsn(), **kwargs)
             configure(self._connection, f"{int(1000 * self._patience / 4)}ms")
         return self._connection
 

@@ -9,9 +9,11 @@ import zoneinfo
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tipoff.errors import InputError
+from tipoff.errors import SettingsError
+from tipoff.reading import unreadable
 
 QUIET = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)(?: ([A-Za-z_+\-0-9/]+))?")
+PREFIX = "TIPOFF_HEALTH_"
 PAIRS = (
     "round_trip", "connections_percent", "pool_waiting", "database_mb", "clock_skew", "cpu_percent", "memory_percent",
     "disk_percent", "failed_hour", "queue_minutes", "schedule_minutes", "store_seconds", "model_days",
@@ -23,7 +25,7 @@ PAIRS = (
 class HealthSettings(BaseSettings):
     """Every threshold, with its help."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_prefix="TIPOFF_HEALTH_")
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_prefix=PREFIX, env_ignore_empty=True)
 
     every: float = Field(default=30.0, ge=0.2, description="Seconds between two looks; of many processes one looks.")
     patience: float = Field(default=5.0, gt=0, description="Seconds after which a check is cut off.")
@@ -151,12 +153,8 @@ class HealthSettings(BaseSettings):
 
 
 def read_health_settings() -> HealthSettings:
-    """From the environment and `.env`; raises InputError that names the wrong one."""
+    """From the environment and `.env`; raises SettingsError that names the wrong ones."""
     try:
         return HealthSettings()
     except ValidationError as error:
-        wrong = "; ".join(
-            f"TIPOFF_HEALTH_{str(part['loc'][0]).upper()}: {part['msg']}" if part["loc"] else part["msg"]
-            for part in error.errors()
-        )
-        raise InputError(f"settings: {wrong}") from error
+        raise SettingsError(list(unreadable(error, PREFIX).values())) from error

@@ -15,7 +15,7 @@ SECRET_OF = {
     "supabase_key": Secret.ARTIFACTS, "token": Secret.SOURCE, "token_command": Secret.SOURCE,
     "alert_urls": Secret.ALERTS,
 }  # fmt: skip
-NEVER = ("database_url", "owner_database_url", "operator_key")
+NEVER = ("database_url", "owner_database_url", "operator_key", "session_secret", "anon_key")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

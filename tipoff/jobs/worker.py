@@ -7,6 +7,7 @@ of `storage.transitions`.
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import dataclasses
 import os
@@ -30,6 +31,8 @@ from tipoff.jobs.types import JobType
 from tipoff.logs import OUTPUT
 from tipoff.storage.lease import DatabaseAwayError, LeaseStore, listen
 
+HANDBACK = 5.0
+"""seconds in which what still runs is ended and handed back, however often it is asked to stop"""
 LAST_WORDS = 5.0
 """seconds that a worker which ends takes to write what its jobs came to"""
 
@@ -63,12 +66,15 @@ class Held:
 
 
 class Worker:
-    """Runs up to `concurrency` jobs of `types` at a time until told to stop."""
+    """Runs up to `concurrency` jobs of `types` at a time until told to stop; with `drain`, until nothing is due.
+
+    `came_to` counts how attempts ended; one whose job is tried again is retried.
+    """
 
     def __init__(
         self, deployment: Deployment, types: Mapping[str, JobType], concurrency: int = 2, *,
         only: Sequence[str] | None = None, schedules: bool = True, timing: Timing | None = None,
-        report: Report = silence,
+        report: Report = silence, drain: bool = False,
     ) -> None:  # fmt: skip
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
         self._types, self._only = types, list(only or types)
@@ -77,6 +83,7 @@ class Worker:
         self._dsn = deployment.dsn
         self._slots = [Slot(deployment, self._on_end) for _ in range(concurrency)]
         self._held: dict[uuid.UUID, Held] = {}
+        self._drain_only, self.came_to = drain, collections.Counter[str]()
         self._presence = Presence(self._store, self._only, concurrency, lambda: len(self._held))
         self._finishing: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -159,6 +166,7 @@ class Worker:
             self._wake.clear()
 
     async def _look(self) -> None:
+        idle = not self._held and not self._store.unwritten
         found = await self._store.look(self._only, list(self._types), list(self._held))
         for job_id in found.cancel:
             if job_id in self._held and self._held[job_id].works:
@@ -173,6 +181,8 @@ class Worker:
             self._wake.set()
         if found.waiting or found.expired or self._store.unwritten:
             await self._settle()
+        elif self._drain_only and idle:
+            self.stop()
 
     async def _settle(self) -> None:
         """Write completions, and begin jobs in the places that are free."""
@@ -211,7 +221,9 @@ class Worker:
                     if lines:
                         await self._store.log(job, lines)
                     said = await self._write_end(job, event)
-                    self._say_of(job, said, **came_to(event, said, time.monotonic() - held.begun))
+                    ending = came_to(event, said, time.monotonic() - held.begun)
+                    self.came_to["retried" if said.startswith("pending: ") else ending["outcome"]] += 1
+                    self._say_of(job, said, **ending)
                     break
                 except DatabaseAwayError as error:
                     self._away(error)
@@ -311,16 +323,15 @@ class Worker:
         """Let what runs finish for a while, renewing; then hand it back."""
         if self._held:
             self._say(f"stopping: {len(self._held)} jobs have {self._timing.grace:g} s to finish")
-        await self._until_empty(self._timing.grace)
+        await self._until_empty(self._timing.grace, self._hurry)
         for held in list(self._held.values()):
             if held.works:
                 held.slot.stop("handback")
-        self._hurry.clear()
-        await self._until_empty(5.0)
+        await self._until_empty(HANDBACK, asyncio.Event())
 
-    async def _until_empty(self, seconds: float) -> None:
+    async def _until_empty(self, seconds: float, unless: asyncio.Event) -> None:
         end = time.monotonic() + seconds
-        while self._held and time.monotonic() < end and not self._hurry.is_set():
+        while self._held and time.monotonic() < end and not unless.is_set():
             self._wake.clear()
             try:
                 if self._look_now:

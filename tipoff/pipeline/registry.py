@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from tipoff.forecast.model import Model, read_model
 from tipoff.forecast.params import Params, params_from_dict
 from tipoff.forecast.state import FilterState
 from tipoff.forecast.table import build_table, in_order
+from tipoff.health.checks.artifact_store import CANARY
 from tipoff.storage import models
 from tipoff.storage.artifacts import ArtifactStore
 from tipoff.storage.pool import Connection, Pool
@@ -32,6 +34,7 @@ class Submitted:
     activated: bool
 
 
+UNCLAIMED = dt.timedelta(days=1)
 Landed = Callable[[Connection, Submitted], None]
 Learned = Callable[[Params], FilterState]
 """what parameters learn from everything there is"""
@@ -149,3 +152,25 @@ def prune(pool: Pool, store: ArtifactStore, keep: int, now: dt.datetime) -> list
         if model.document["state_sha256"] not in kept:
             store.delete("state", model.document["state_sha256"])
     return gone
+
+
+def sweep(pool: Pool, store: ArtifactStore, now: dt.datetime) -> int:
+    """Delete files that no model names, left by what was cut short: a training, a pruning, an import.
+
+    Those of the last day stay: a training stores files before it registers their model.
+    """
+    with pool.connection() as connection:
+        models_with_files = [m for m in models.listed(connection) if m.pruned_at is None]
+    kept = {
+        "document": {m.sha256 for m in models_with_files} | {hashlib.sha256(CANARY).hexdigest()},
+        "state": {m.document["state_sha256"] for m in models_with_files},
+    }
+    left = [
+        (kind, sha256)
+        for kind, known in kept.items()
+        for sha256, at in store.listed(kind)
+        if sha256 not in known and at < now - UNCLAIMED
+    ]
+    for kind, sha256 in left:
+        store.delete(kind, sha256)
+    return len(left)

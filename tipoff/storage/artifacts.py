@@ -8,7 +8,10 @@ into `Authorization` as well; upsert "false" is no lock, so the champion's point
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import functools
 import hashlib
+import itertools
 import os
 import random
 import re
@@ -25,6 +28,8 @@ MAX_BYTES = 45_000_000
 """Supabase's free plan stores files up to 50 MB; refuse earlier"""
 PATIENCE = 15.0
 """seconds that the server may be silent: all attempts together fit into what a training keeps for storing"""
+PAGE = 100
+"""objects that are listed at a time"""
 ENDINGS = {"document": "json", "state": "npz"}
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -49,6 +54,10 @@ class ArtifactStore(Protocol):
 
     def delete(self, kind: str, sha256: str) -> None:
         """Forget it; nothing happens when it is not there."""
+        ...
+
+    def listed(self, kind: str) -> list[tuple[str, dt.datetime]]:
+        """(sha256, when it was last stored) of everything of a kind that is there."""
         ...
 
     def close(self) -> None:
@@ -110,12 +119,21 @@ class DirectoryStore:
         """Remove the file."""
         (self._folder / key_of(kind, sha256)).unlink(missing_ok=True)
 
+    def listed(self, kind: str) -> list[tuple[str, dt.datetime]]:
+        """The files of that folder."""
+        files = (self._folder / "models" / kind).glob(f"*.{ENDINGS[kind]}")
+        return [
+            (path.stem, dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC))
+            for path in files
+            if SHA256.fullmatch(path.stem)
+        ]
+
     def close(self) -> None:
         """Nothing to give back."""
 
 
 class SupabaseStore:
-    """A private bucket of Supabase Storage, over its REST API.
+    """A private bucket of Supabase Storage, over its REST API; made where it is missing.
 
     Failures that may pass (429, 5xx, connection trouble, an upload that arrived damaged) are tried again
     with a growing wait; what outlasts the attempts is a TransientArtifactError. `sleep` is replaced in tests.
@@ -131,6 +149,7 @@ class SupabaseStore:
         if key.startswith("eyJ"):
             headers["Authorization"] = f"Bearer {key}"
         self._bucket, self._attempts, self._first_wait, self._sleep = bucket, attempts, first_wait, sleep
+        self._private = False
         self._client = httpx.Client(
             base_url=f"{url.rstrip('/')}/storage/v1", headers=headers, timeout=httpx.Timeout(PATIENCE, connect=5.0)
         )
@@ -140,13 +159,8 @@ class SupabaseStore:
         sha256, key = _named(kind, content)
 
         def once() -> None:
-            try:
-                self._ask("POST", f"/object/{self._bucket}/{key}", content)
-            except ArtifactError as error:
-                if "NoSuchBucket" not in str(error):
-                    raise
-                self._create_bucket()
-                self._ask("POST", f"/object/{self._bucket}/{key}", content)
+            self._open_bucket()
+            self._ask("POST", f"/object/{self._bucket}/{key}", content)
             stored = self._ask("GET", f"/object/authenticated/{self._bucket}/{key}").content
             if hashlib.sha256(stored).hexdigest() != sha256:
                 raise TransientArtifactError(f"{key} arrived damaged in the bucket {self._bucket}")
@@ -165,17 +179,56 @@ class SupabaseStore:
         body = {"prefixes": [key_of(kind, sha256)]}
         self._persist(lambda: self._ask("DELETE", f"/object/{self._bucket}", json=body))
 
+    def listed(self, kind: str) -> list[tuple[str, dt.datetime]]:
+        """The objects of that folder, asked for page by page."""
+        self.prepare()
+        found: list[tuple[str, dt.datetime]] = []
+        body = {"prefix": f"models/{kind}", "limit": PAGE, "sortBy": {"column": "name", "order": "asc"}}
+        path = f"/object/list/{self._bucket}"
+        for offset in itertools.count(0, PAGE):
+            ask = functools.partial(self._ask, "POST", path, json={**body, "offset": offset})
+            objects = self._persist(ask).json()
+            for one in objects:
+                name, _, ending = one["name"].partition(".")
+                if SHA256.fullmatch(name) and ending == ENDINGS[kind]:
+                    found.append((name, dt.datetime.fromisoformat(one["updated_at"])))
+            if len(objects) < PAGE:
+                return found
+        raise AssertionError("unreachable")
+
     def close(self) -> None:
         """Close connections."""
         self._client.close()
 
-    def _create_bucket(self) -> None:
-        body = {"id": self._bucket, "name": self._bucket, "public": False}
+    def prepare(self) -> None:
+        """Make the bucket where it is missing; raises ArtifactError where it is public."""
+        self._persist(self._open_bucket)
+
+    def _open_bucket(self) -> None:
+        if self._private:
+            return
+        try:
+            found = self._ask("GET", f"/bucket/{self._bucket}").json()
+        except ArtifactError as error:
+            if error.code not in ("NoSuchBucket", "404"):
+                raise
+            found = self._create_bucket()
+        if found["public"]:
+            raise ArtifactError(
+                f"the bucket {self._bucket} is public: anybody may read its files. Make it private (Storage, Edit "
+                "bucket) or set TIPOFF_BUCKET to another name"
+            )
+        self._private = True
+
+    def _create_bucket(self) -> dict[str, Any]:
+        body = {"id": self._bucket, "name": self._bucket, "public": False, "file_size_limit": MAX_BYTES}
         try:
             self._ask("POST", "/bucket", json=body)
-        except ArtifactError as error:
-            if "BucketAlreadyExists" not in str(error):
+        except ArtifactError as error:  # another process was quicker
+            if error.code not in ("BucketAlreadyExists", "409"):
                 raise
+        found: dict[str, Any] = self._ask("GET", f"/bucket/{self._bucket}").json()
+        return found
 
     def _persist(self, work: Callable[[], Any]) -> Any:
         for attempt in range(1, self._attempts + 1):
@@ -204,7 +257,9 @@ class SupabaseStore:
             raise TransientArtifactError(said, float(wait) if wait.isdigit() else None)
         if code in ("AccessDenied", "InvalidJWT", "403", "401"):
             said += "; SUPABASE_SERVICE_ROLE_KEY must be the project's secret (sb_secret_...) or service_role key"
-        raise ArtifactError(said)
+        refused = ArtifactError(said)
+        refused.code = code
+        raise refused
 
 
 def _true_code(answer: httpx.Response) -> tuple[str, str]:

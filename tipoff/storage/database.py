@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from tipoff.errors import InputError
+from tipoff.errors import SettingsError
+from tipoff.refusals.given import placeholders
 from tipoff.settings import Settings
 from tipoff.storage.embedded import PrivatePostgres
 from tipoff.storage.migrations import migrate
@@ -13,9 +14,13 @@ from tipoff.storage.pool import Pool, open_pool
 
 
 def private_postgres(settings: Settings) -> PrivatePostgres:
-    """The private Postgres of this home; refused where its disk would vanish."""
+    """The private Postgres of this home; refused where its disk would vanish. Raises SettingsError."""
     if settings.render or settings.supabase_url:
-        raise InputError("DATABASE_URL is not set: on Render or with Supabase no private Postgres is started")
+        examples = ", ".join(placeholders(settings))
+        also = f"; still with the value of the example: {examples}" if examples else ""
+        raise SettingsError(
+            [f"DATABASE_URL is not set: on Render or with Supabase no private Postgres is started{also}"]
+        )
     return PrivatePostgres(settings.home, settings.postgres_user)
 
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
 import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool
 
 from tipoff.errors import LeaseLostError
-from tipoff.storage import transitions
+from tipoff.storage import connecting, transitions
 from tipoff.storage.pool import Connection, Pool, configure, connection_kwargs
 
 WROTE_NOTHING_OR_HELD = (
@@ -26,7 +25,7 @@ WROTE_NOTHING_OR_HELD = (
 )
 
 
-class FencedConnection(psycopg.Connection[Any]):
+class FencedConnection(connecting.Connection):
     """Commits only while the job `(id, token)` is held; raises LeaseLostError and rolls back otherwise."""
 
     held: tuple[uuid.UUID, int] | None = None

@@ -19,7 +19,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from tipoff.domain.job import Job, JobError, job_of
-from tipoff.storage import transitions
+from tipoff.storage import connecting, transitions
 from tipoff.storage.fence import attempt_name
 from tipoff.storage.pool import connection_kwargs
 
@@ -236,6 +236,7 @@ class LeaseStore:
         await asyncio.sleep(max(0.0, self._not_before - loop.time()))
         try:
             self._connection = await connect(self._dsn, "tipoff-worker")
+            self._connection.add_notify_handler(_not_for_us)
         except psycopg.OperationalError as error:
             self._failures += 1
             wait = min(BACKOFF[1], BACKOFF[0] * 2 ** min(self._failures, 10)) * random.uniform(0.5, 1.0)  # noqa: S311
@@ -250,6 +251,10 @@ class LeaseStore:
             connection.pgconn.finish()
 
 
+def _not_for_us(_told: psycopg.Notify) -> None:
+    """A transaction pooler passes on what others listen to; psycopg would keep it all until somebody asked."""
+
+
 def _cut(connection: Async) -> None:
     with (
         contextlib.suppress(OSError, psycopg.OperationalError),
@@ -261,7 +266,7 @@ def _cut(connection: Async) -> None:
 async def connect(dsn: str, name: str) -> Async:
     """A connection that commits each statement by itself, in UTC; raises OperationalError when nobody answers."""
     how = {**connection_kwargs(name), "connect_timeout": CALL_TIMEOUT}
-    connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True, **how)
+    connection = await connecting.AsyncConnection.connect(dsn, autocommit=True, **how)
     overdue = asyncio.get_running_loop().call_later(
         CALL_TIMEOUT, _cut, connection
     )  # a pooler answers for a dead server

@@ -11,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from tipoff.errors import InputError, StorageError
+from tipoff.storage import connecting
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Pool = ConnectionPool[Connection]
@@ -36,7 +37,7 @@ def open_pool(
     pool: Pool = ConnectionPool(
         dsn, min_size=1, max_size=max_size, open=False, timeout=timeout, check=check,
         configure=functools.partial(configure, statement_timeout=statement_timeout), reconnect_timeout=reconnect,
-        kwargs={**connection_kwargs("tipoff"), "autocommit": autocommit},
+        kwargs={**connection_kwargs("tipoff"), "autocommit": autocommit}, connection_class=connecting.Connection,
     )  # fmt: skip
     try:
         pool.open(wait=True, timeout=timeout)

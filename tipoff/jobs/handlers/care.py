@@ -10,7 +10,7 @@ from tipoff.jobs.service import JobService
 from tipoff.jobs.types import CleanupParams
 from tipoff.jobs.work import Work
 from tipoff.ledger.export import read_heads
-from tipoff.pipeline.registry import prune
+from tipoff.pipeline.registry import prune, sweep
 from tipoff.pipeline.statistics import refresh_statistics
 from tipoff.pipeline.watch import keep_drift, keep_verification
 from tipoff.storage import alerts, jobs, keys, models, outbox, reports, schedules
@@ -37,7 +37,7 @@ def health_review(work: Work) -> dict[str, Any]:
 
 
 def cleanup(work: Work) -> dict[str, Any]:
-    """How the week's jobs went; old final jobs, ticks, messages and model files go; careers are recomputed."""
+    """How the week's jobs went; old jobs, ticks, messages and files of old or no models go; careers are recomputed."""
     params = work.params(CleanupParams)
     with work.pool.connection() as connection:
         week = jobs.ended_by_type(connection, WEEK)
@@ -51,6 +51,7 @@ def cleanup(work: Work) -> dict[str, Any]:
         }
     found["models"] = len(prune(work.pool, work.store, params.keep_models, work.now))
     found["players"] = refresh_statistics(work.pool, work.now)
+    found["files"] = sweep(work.pool, work.store, work.now)
     ended, failed = sum(t["ended"] for t in week), sum(t["failed"] for t in week)
     gone = ", ".join(f"{n} {what}" for what, n in found.items() if what != "players")
     work.message = f"{ended} jobs ended in {WEEK} days, {failed} failed; {gone} deleted"

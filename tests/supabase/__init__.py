@@ -1,0 +1,1 @@
+"""Tipoff on Supabase: its CLI, its versions of Postgres, its roles."""
