@@ -37,7 +37,7 @@ def health_review(work: Work) -> dict[str, Any]:
 
 
 def cleanup(work: Work) -> dict[str, Any]:
-    """How the week's jobs went; old jobs, ticks, messages and files of old or no models go; careers are recomputed."""
+    """How the week's jobs went; old jobs, ticks, messages, files of old or no models go; careers are recomputed."""
     params = work.params(CleanupParams)
     with work.pool.connection() as connection:
         week = jobs.ended_by_type(connection, WEEK)
