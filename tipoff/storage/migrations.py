@@ -8,7 +8,9 @@ from pathlib import Path
 from tipoff.errors import StorageError
 from tipoff.storage.pool import Pool
 
-FOLDER = Path(__file__).parents[2] / "supabase" / "migrations"
+INSTALLED = Path(__file__).parent / "schema"
+"""where a wheel has what a checkout has in `supabase/migrations`"""
+FOLDER = INSTALLED if INSTALLED.is_dir() else Path(__file__).parents[2] / "supabase" / "migrations"
 LOCK = 7_204_019
 NAME = re.compile(r"(\d{14})_(\w+)\.sql")
 
@@ -22,7 +24,7 @@ def files(folder: Path = FOLDER) -> list[tuple[str, str, str]]:
             raise StorageError(f"{path} is not named <14 digits>_name.sql")
         found.append((match[1], match[2], path.read_text()))
     if not found:
-        raise StorageError(f"no migrations in {folder}: run from a checkout of Tipoff")
+        raise StorageError(f"no migrations in {folder}: install Tipoff's wheel, or run from a checkout")
     return found
 
 
