@@ -27,7 +27,8 @@ ENV PATH=/opt/tipoff/bin:$PATH \
     TIPOFF_HOME=/var/lib/tipoff \
     NUMBA_CACHE_DIR=/var/cache/tipoff \
     TIPOFF_LOG=json \
-    WEB_CONCURRENCY=1
+    WEB_CONCURRENCY=1 \
+    UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN=10
 WORKDIR /var/lib/tipoff
 USER 10001:10001
 # What is written at all goes here and to /tmp; the rest may be read-only.
