@@ -13,7 +13,7 @@ from tests.linting import complaints
 
 FILE = ".github/workflows/ci.yml"
 TEXT = (ROOT / FILE).read_text()
-WORKFLOW: dict[str, Any] = yaml.load(TEXT, Loader=yaml.BaseLoader)  # "on" is a word here, not a truth
+WORKFLOW: dict[str, Any] = yaml.safe_load(TEXT)
 JOBS: dict[str, Any] = WORKFLOW["jobs"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 TARGETS = set(re.findall(r"(?m)^([a-z]+):.*## ", (ROOT / "Makefile").read_text()))
@@ -40,8 +40,8 @@ def test_it_may_read_and_nothing_else() -> None:
     """A token that may write, in a job that runs what a stranger sent."""
     assert WORKFLOW["permissions"] == {"contents": "read"}
     assert not any("permissions" in job for job in JOBS.values())
-    assert WORKFLOW["concurrency"]["cancel-in-progress"] == "true"
-    assert all(5 < int(job["timeout-minutes"]) <= 90 for job in JOBS.values())
+    assert WORKFLOW["concurrency"]["cancel-in-progress"] is True
+    assert all(5 < job["timeout-minutes"] <= 90 for job in JOBS.values())
 
 
 def test_actions_are_pinned_and_their_versions_said() -> None:
