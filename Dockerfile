@@ -17,9 +17,11 @@ RUN NUMBA_CACHE_DIR=/var/cache/tipoff /opt/tipoff/bin/python -m tipoff.forecast.
 
 FROM python:3.11.14-slim-bookworm
 LABEL org.opencontainers.image.title="Tipoff" org.opencontainers.image.licenses="MIT"
+# A name for the number: initdb of a private Postgres (tipoff demo) asks for it.
+RUN useradd --uid=10001 --user-group --no-log-init --create-home --home-dir=/var/lib/tipoff \
+    --shell=/usr/sbin/nologin tipoff
 COPY --from=build /opt/tipoff /opt/tipoff
 COPY --from=build --chown=10001:10001 /var/cache/tipoff /var/cache/tipoff
-RUN install --directory --owner=10001 --group=10001 /var/lib/tipoff
 ENV PATH=/opt/tipoff/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

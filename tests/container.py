@@ -13,6 +13,7 @@ import os
 import shlex
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ from tests.dockerfile import Stage, context, copied, stages
 from tests.jobs import ROOT, eventually
 
 HIDDEN = sorted({"root", "home", "tmp", "mnt", ROOT.parts[1]})
+ABSENT = ("var/lib/tipoff", "var/cache/tipoff", "opt/tipoff")
+"""what Tipoff leaves on a machine, and the base image has not"""
 LOOPBACK = "import fcntl, socket, struct; fcntl.ioctl(socket.socket(), 0x8914, struct.pack('16sh14x', b'lo', 0x41))"
 """sets the flags (SIOCSIFFLAGS) of `lo` to up and running"""
 LAYER = "mount -t overlay overlay -o {options} {root}"
@@ -73,6 +76,9 @@ def _built(stage: Stage, folder: Path, name: str) -> list[str]:
     home = folder / name
     for part in ("upper", "work", "root"):
         (home / part).mkdir(parents=True)
+    for absent in ABSENT:
+        (home / "upper" / absent).parent.mkdir(parents=True, exist_ok=True)
+        os.mknod(home / "upper" / absent, stat.S_IFCHR, os.makedev(0, 0))  # an overlay's sign for what is not there
     root, here = str(home / "root"), "/"
     environment = {"PATH": stage.environment["PATH"], "HOME": "/root", **_network()}
     script = [LAYER.format(options=f"lowerdir=/,upperdir={home}/upper,workdir={home}/work", root=root), *_base(root)]
@@ -154,7 +160,7 @@ class Container:
         (points / sys.base_prefix.strip("/")).mkdir(parents=True, exist_ok=True)
         script += [
             f"mount -t tmpfs -o mode=1777,noexec,nosuid,nodev,size=64m tmpfs {root}/tmp",
-            f"mount -t tmpfs -o mode=755 tmpfs {root}/dev/shm",
+            f"mount -t tmpfs -o mode=1777 tmpfs {root}/dev/shm",
             f"{sys.executable} -c {shlex.quote(LOOPBACK)}",
             f"exec chroot {root} {shlex.join(self._inside({**image.stage.environment, **environment}))}"
             f" {shlex.join(command or json.loads(image.stage.one('CMD')))}",

@@ -107,6 +107,14 @@ def test_a_worker_trains_with_the_kernels_of_the_image(
         assert worker.stop() == 0, worker.log.read_text()
 
 
+def test_the_demo_needs_nothing_but_the_image(image: Image) -> None:
+    """Migrations or pages that only a checkout has; a private Postgres that a number without a name cannot make."""
+    shutil.rmtree(image.folder / "volumes", ignore_errors=True)
+    with Container(image, "demo", {}, {}, "tipoff", "demo", "--no-serve", "--days", "16") as demo:
+        assert demo.process.wait(200) == 0, demo.log.read_text()
+        assert "Ledger verified: " in demo.log.read_text()
+
+
 def _files(folder: Path) -> dict[str, float]:
     """When each file was written."""
     return {str(path.relative_to(folder)): path.stat().st_mtime for path in folder.rglob("*") if path.is_file()}
