@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -124,17 +125,16 @@ def test_secrets_come_from_the_file_that_is_not_committed() -> None:
 
 
 @pytest.fixture
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivatePostgres]:
+def bare() -> Iterator[PrivatePostgres]:
     """A Postgres on which nothing was done yet: roles belong to the whole of it."""
-    home = tmp_path_factory.mktemp("bare", numbered=True)
-    for folder in (home, *home.parents[:3]):
-        folder.chmod(0o755)
-    postgres = PrivatePostgres(home)
-    postgres.start()
-    try:
-        yield postgres
-    finally:
-        postgres.reset()
+    with tempfile.TemporaryDirectory(prefix="tipoff-") as home:
+        Path(home).chmod(0o755)
+        postgres = PrivatePostgres(Path(home))
+        postgres.start()
+        try:
+            yield postgres
+        finally:
+            postgres.reset()
 
 
 def _psql() -> Path:

@@ -45,9 +45,10 @@ def test_it_may_read_and_nothing_else() -> None:
 
 
 def test_actions_are_pinned_and_their_versions_said() -> None:
-    """A tag that somebody moves to another commit."""
+    """A tag that somebody moves to another commit; a token that is left on the disk."""
     used = re.findall(r"uses: (.*)", TEXT)
     assert used
+    assert TEXT.count("persist-credentials: false") == TEXT.count("actions/checkout@")
     assert all(re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one) for one in used)
 
 
