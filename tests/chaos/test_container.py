@@ -102,6 +102,7 @@ def test_a_worker_trains_with_the_kernels_of_the_image(
         assert done.status == "completed", (done.error, worker.log.read_text())
         volumes = image.folder / "volumes" / "var"
         assert _files(volumes / "cache/tipoff") == compiled
+        assert not list((volumes / "lib/tipoff").rglob("*.nbi")), "numba's second choice: a cache in the home"
         assert any(path.stat().st_uid == int(image.user) for path in (volumes / "lib/tipoff").rglob("*.npz"))
         assert not worker.healthy(), "the web's check is not a worker's: compose.yaml leaves it out"
         assert worker.stop() == 0, worker.log.read_text()
