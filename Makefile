@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check chaos bench
+.PHONY: help demo up test check chaos bench package image
 
 help:  ## Show these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,8 +40,14 @@ check: $(VENV)/.dev  ## Formatting, lint, types, architecture
 	$(BIN)/lint-imports
 
 chaos: $(VENV)/.dev  ## Kill, freeze and starve it at full size (a quarter of an hour) and write bench/chaos.json
-	TIPOFF_CHAOS=1 $(BIN)/python -m pytest -s --timeout 1800 tests/chaos tests/integration/test_job_states.py tests/integration/test_job_handlers.py
+	TIPOFF_CHAOS=1 $(BIN)/python -m pytest -s --timeout 1800 tests/chaos tests/integration/test_job_states.py tests/integration/test_job_handlers.py tests/acceptance/test_wheel.py
 	$(BIN)/python -m bench.readme
 
 bench: $(VENV)/.bench  ## Measure speed beside peers and write bench/results.json
 	$(BIN)/python -m bench
+
+package: $(VENV)/.dev  ## Build wheel and sdist in dist/
+	$(BIN)/python -m hatchling build
+
+image:  ## Build the container image tipoff:local (needs Docker or what stands in for it)
+	docker build --tag tipoff:local .

@@ -10,7 +10,9 @@ import psycopg
 from tipoff.errors import StorageError
 from tipoff.storage.pool import LOCK_TIMEOUT, Connection, Pool
 
-FOLDER = Path(__file__).parents[2] / "supabase" / "migrations"
+INSTALLED = Path(__file__).parent / "schema"
+"""where a wheel has what a checkout has in `supabase/migrations`"""
+FOLDER = INSTALLED if INSTALLED.is_dir() else Path(__file__).parents[2] / "supabase" / "migrations"
 LOCK = 7_204_019
 PATIENCE = "15min"
 """how long a statement may take, and how long to wait for another process that migrates"""
@@ -29,7 +31,7 @@ def files(folder: Path = FOLDER) -> list[tuple[str, str, str]]:
             raise StorageError(f"{path} has the version of another migration: each has its own 14 digits")
         found.append((match[1], match[2], path.read_text()))
     if not found:
-        raise StorageError(f"no migrations in {folder}: run from a checkout of Tipoff")
+        raise StorageError(f"no migrations in {folder}: install Tipoff's wheel, or run from a checkout")
     return found
 
 
