@@ -1,6 +1,6 @@
 """`python -m tipoff.forecast.warm` compiles every kernel into NUMBA_CACHE_DIR, so that no first training has to.
 
-For images, which are built once and started often.
+Images do this when they are built, workers before the first job that needs kernels.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 
 from tipoff.domain.match import Match, MatchStatus
+from tipoff.forecast.compiled import note_compiled
 from tipoff.forecast.gaussian import GaussianFilter
 from tipoff.forecast.params import BUILT_IN
 from tipoff.forecast.state import state_after
@@ -28,6 +29,7 @@ def warm() -> None:
     table = build_table(matches)
     GaussianFilter().fit(table).walk(table, 2)
     state_after(BUILT_IN, matches)
+    note_compiled()
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ class Task:
     max_attempts: int
     type: str
     run: str
+    kernels: bool
     params: dict[str, Any]
     deadline: float
     dsn: str
@@ -81,8 +82,8 @@ def serve(tasks: int, events: int) -> None:
 def _task(raw: dict[str, Any]) -> Task:
     return Task(
         id=uuid.UUID(raw["id"]), token=raw["token"], attempt=raw["attempt"], max_attempts=raw["max_attempts"],
-        type=raw["type"], run=raw["run"], params=raw["params"], deadline=raw["deadline"], dsn=raw["dsn"],
-        owner_dsn=raw["owner_dsn"], environment=raw["environment"],
+        type=raw["type"], run=raw["run"], kernels=raw["kernels"], params=raw["params"], deadline=raw["deadline"],
+        dsn=raw["dsn"], owner_dsn=raw["owner_dsn"], environment=raw["environment"],
         at=dt.datetime.fromisoformat(raw["at"]) if raw["at"] else None,
     )  # fmt: skip
 
@@ -102,11 +103,14 @@ def _progress(send: Callable[[dict[str, Any]], None]) -> Callable[[float, str], 
 
 def _run(task: Task, progress: Callable[[float, str], None]) -> dict[str, Any]:
     """Run one handler; what it returned or raised as an event."""
+    from tipoff.forecast.compiled import compile_first
     from tipoff.jobs.work import Work
 
     os.environ.update(task.environment)
     try:
         with Work(task, progress) as work:
+            if task.kernels:
+                compile_first(task.deadline - time.monotonic())
             result = load(task.run)(work)
             if work.ended:
                 return {"outcome": "ended"}

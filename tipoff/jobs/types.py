@@ -56,6 +56,8 @@ class JobType:
     secrets: frozenset[Secret] = frozenset({Secret.DATABASE})
     single: bool = False
     reuse: bool = True
+    kernels: bool = False
+    """whether it forecasts or fits: the kernels are compiled before, by a process that then ends"""
     backoff: tuple[float, float] = (2.0, 300.0)
     """first and longest wait in seconds before a failed attempt is tried again"""
 
@@ -142,22 +144,23 @@ BUILT_IN: tuple[JobType, ...] = (
     JobType(
         "data_pipeline", f"{_HERE}.pipeline:data_pipeline",
         "Fetch, ingest, statistics, train if asked, predict and seal, grade.",
-        DataPipelineParams, 280.0, 1024, secrets=_ALL, single=True, max_attempts=12,
+        DataPipelineParams, 280.0, 1024, secrets=_ALL, single=True, max_attempts=12, kernels=True,
     ),
     JobType(
         "quick_data_refresh", f"{_HERE}.pipeline:quick_data_refresh",
         "Recent days and fixtures, ingest, statistics, predict, grade; no training.",
-        QuickDataRefreshParams, 120.0, secrets=frozenset({Secret.DATABASE, Secret.SOURCE}), single=True,
+        QuickDataRefreshParams, 120.0, secrets=frozenset({Secret.DATABASE, Secret.SOURCE}), single=True, kernels=True,
     ),
     JobType(
         "prediction_generation", f"{_HERE}.predictions:prediction_generation",
         "Forecast every known fixture with the champion, seal what is due, grade.",
-        PredictionGenerationParams, 120.0, single=True,
+        PredictionGenerationParams, 120.0, single=True, kernels=True,
     ),
     JobType(
         "model_training", f"{_HERE}.training:model_training",
         "Fit, measure walk-forward, register, judge by the gate.",
         ModelTrainingParams, 280.0, 1024, secrets=frozenset({Secret.DATABASE, Secret.ARTIFACTS}), single=True,
+        kernels=True,
     ),
     JobType(
         "health_review", f"{_HERE}.care:health_review",
@@ -196,7 +199,7 @@ BUILT_IN: tuple[JobType, ...] = (
     JobType(
         "replay_record", f"{_HERE}.predictions:replay_record",
         "Seal and grade past days into a ledger that says it is a replay (the demo's).",
-        ReplayParams, 280.0, single=True,
+        ReplayParams, 280.0, single=True, kernels=True,
     ),
 )  # fmt: skip
 
