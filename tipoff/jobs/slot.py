@@ -90,8 +90,8 @@ class Slot:
                 "run": {
                     "id": str(job.id), "token": job.token, "attempt": job.attempt, "max_attempts": job.max_attempts,
                     "type": job.type, "run": job_type.run, "kernels": job_type.kernels, "params": job.params,
-                    "seconds": job_type.seconds, "megabytes": job_type.megabytes, "reuse": job_type.reuse, "lease": lease,
-                    "deadline": time.monotonic() + job_type.seconds, "dsn": d.dsn,
+                    "seconds": job_type.seconds, "megabytes": job_type.megabytes, "reuse": job_type.reuse,
+                    "lease": lease, "deadline": time.monotonic() + job_type.seconds, "dsn": d.dsn,
                     "owner_dsn": d.owner_dsn if Secret.OWNER in job_type.secrets else None,
                     "environment": d.environment(job_type.secrets), "at": d.at,
                 }
