@@ -54,8 +54,11 @@ def test_it_works_and_ends_with_the_web_process(web: WebProcess, pool: Pool) -> 
     maps = Path(f"/proc/{web.process.pid}/maps").read_text()
     assert "llvmlite" not in maps
     assert "/scipy/" not in maps
+    last = enqueue(pool, "sleep", seconds=3)
+    running(pool, last, "sleeping")
     below = [worker, *(child.pid for child in psutil.Process(worker).children(recursive=True))]
     assert web.stop() == 0
+    assert job(pool, last).status == "completed"  # it was waited for
     assert not [pid for pid in below if alive(pid)]
     log = web.log.read_text()
     assert f'"pid": {worker}' in log
