@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -134,7 +135,7 @@ def test_no_private_database_where_its_disk_would_vanish(home: Path) -> None:
 
 def test_the_demo_twice(home: Path) -> None:
     """A demo that needs anything, hides that it is simulated, or begins anew each time."""
-    secret = {**SECRETS, "DATABASE_URL": f"postgresql://me:{PASSWORD}@host/name"}
+    secret = {**SECRETS, "DATABASE_URL": f"postgresql://me:{quote(PASSWORD, safe='')}@host/name"}
     made = tipoff(home, "demo", "--days", "20", "--json", **secret)
     first = json.loads(made.stdout)
     assert first["banner"].startswith("SIMULATED")

@@ -21,7 +21,7 @@ import pytest
 
 from tests.jobs import ROOT
 from tests.pooler import pooled
-from tests.secrets import shown
+from tests.secrets import TOKEN, shown
 from tests.supabase_storage import LEGACY, SECRET, Bucket
 from tipoff.clock import SystemClock
 from tipoff.doctor.examination import examine
@@ -176,6 +176,13 @@ def test_what_does_not_answer_is_given_up(tmp_path: Path) -> None:
     assert of_level(lines, Level.ERROR) == {"database", "store", "upstream"}
     assert of_level(lines, Level.SKIPPED) >= {"schema", "pooler", "upstream clock"}
     assert not shown(str(lines))
+
+
+def test_a_secret_in_what_was_seen_is_hidden(tmp_path: Path) -> None:
+    """A key that somebody put into an address, in a report that is pasted into a chat."""
+    more = {"TIPOFF_H2H_2025_TOKEN": TOKEN, "TIPOFF_LEAGUE_URL": f"http://127.0.0.1:9/{TOKEN}"}
+    line = seen("host=127.0.0.1 port=9 user=me", tmp_path, TIPOFF_SOURCE="h2h-2026", **more)["upstream"]
+    assert (line.level, "***" in line.seen, shown(str(line))) == ("error", True, [])
 
 
 def test_a_database_that_stops_answering(

@@ -62,7 +62,7 @@ def test_it_waits_for_its_own_jobs_alone(pool: Pool, application_dsn: str, tmp_p
     with workers(application_dsn, tmp_path, 1, "--no-schedules", "--grace", "0", "--types", "only_one"):
         theirs = enqueue(pool, "only_one", seconds=60)
         mine = enqueue(pool, "sleep", seconds=1.5)
-        found = said(drained(application_dsn, tmp_path, "--types", "sleep,only_one", "--json"))
+        found = said(drained(application_dsn, tmp_path, "--types", "sleep,only_one", "--grace", "0.2", "--json"))
         assert found["completed"] == found["ran"] == 1
         assert (job(pool, mine).status, job(pool, theirs).status) == ("completed", "running")
 

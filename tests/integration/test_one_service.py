@@ -54,12 +54,15 @@ def test_it_works_and_ends_with_the_web_process(web: WebProcess, pool: Pool) -> 
     maps = Path(f"/proc/{web.process.pid}/maps").read_text()
     assert "llvmlite" not in maps
     assert "/scipy/" not in maps
+    last = enqueue(pool, "sleep", seconds=3)
+    running(pool, last, "sleeping")
     below = [worker, *(child.pid for child in psutil.Process(worker).children(recursive=True))]
     assert web.stop() == 0
+    assert job(pool, last).status == "completed"  # it was waited for
     assert not [pid for pid in below if alive(pid)]
     log = web.log.read_text()
     assert f'"pid": {worker}' in log
-    assert "stopped" in log  # the worker's own words, in the same log
+    assert 0 < log.index(" stopped") < log.index("Application shutdown complete")  # the worker's own words come first
     assert rows(pool, "select 1 from job_workers") == []
 
 
@@ -84,7 +87,7 @@ def test_a_killed_web_process_leaves_no_worker_behind(web: WebProcess, pool: Poo
     assert (left.status, left.attempt) == ("pending", 0), web.log.read_text()  # handed back, at no cost
 
 
-def test_one_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """A web process that waits for ever, and is killed with answers that had begun."""
     deaf = "import signal, sys, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
     monkeypatch.setattr(beside, "COMMAND", (sys.executable, "-c", deaf))
@@ -95,7 +98,9 @@ def test_one_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> Non
     kept.start()
     assert kept._process is None
     first.set()
-    process = eventually(lambda: kept._process, "it to be started")
+    eventually(lambda: "deaf" in capfd.readouterr().out, "it to be deaf")
+    process = kept._process
+    assert process is not None
     begun = time.monotonic()
     kept.stop()
     assert time.monotonic() - begun < 3

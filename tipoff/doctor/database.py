@@ -68,11 +68,12 @@ class Database:
             elif self._new and name in ("operator key", "champion", "workers"):
                 yield skipped(name, "the schema is missing")
             else:
-                line = asked(name, question, "look at the database's log, and ask again")
-                yield line
-                if line.seen.startswith("no answer"):
-                    shut(connection)
-                    connection.close()
+                yield asked(name, question, "look at the database's log, and ask again", cut=self._cut)
+
+    def _cut(self) -> None:
+        if self._connection is not None:
+            shut(self._connection)
+            self._connection.close()
 
     def _reached(self) -> Line:
         self._dsn = address(self._settings)

@@ -51,13 +51,14 @@ def skipped(name: str, why: str) -> Line:
     return Line(name, Level.SKIPPED, why)
 
 
-def asked(name: str, question: Callable[[], Line], mend: str) -> Line:
-    """The answer within PATIENCE; an error with `mend` where there is none."""
+def asked(name: str, question: Callable[[], Line], mend: str, cut: Callable[[], None] = lambda: None) -> Line:
+    """The answer within PATIENCE; an error with `mend` where there is none, after `cut` where it hangs."""
     probe: Probe[Line] = Probe(name)
     probe.start(question)
     try:
         return probe.result(PATIENCE)
     except HungError:
+        cut()
         return Line(name, Level.ERROR, f"no answer within {PATIENCE:g} s", mend)
     except TipoffError as error:
         return Line(name, Level.ERROR, str(error), mend)
