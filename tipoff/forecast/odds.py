@@ -1,9 +1,10 @@
 """Odds as people write them, and what a posted price is worth: de-vig, edge, expected value, Kelly.
 
 Decimal odds are the whole return of a stake of 1. "Posted" prices hold the bookmaker's margin, so the
-probabilities they imply sum to more than 1; de-vigging takes it out again. Shin's method ("Measuring the
-Incidence of Insider Trading in a Market for State-Contingent Claims", Economic Journal 1993) comes from the
-library `shin`; proportional and power after Clarke, Kovalchik & Ingram, "Adjusting Bookmaker's Odds to Allow
+probabilities they imply sum to more than 1; de-vigging takes it out again. Shin's method is from "Measuring the
+Incidence of Insider Trading in a Market for State-Contingent Claims", Economic Journal 1993, by the equations of
+Jullien & Salanie, "Measuring the Incidence of Insider Trading: A Comment on Shin", Economic Journal 1994 (the
+library `shin` has no wheel for Python 3.13); proportional and power after Clarke, Kovalchik & Ingram, "Adjusting Bookmaker's Odds to Allow
 for Overround" (American Journal of Sports Science, 2017).
 """
 
@@ -14,9 +15,10 @@ import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-import shin as shin_library
-
 from tipoff.errors import InputError
+
+
+BISECTIONS = 60
 
 
 def american(decimal: float) -> int:
@@ -101,7 +103,18 @@ def shin(prices: Sequence[float]) -> list[float]:
     """De-vig: Shin's method; prices without a margin, which it is not meant for, are scaled proportionally."""
     if overround(prices) <= 0:
         return proportional(prices)
-    return [float(p) for p in shin_library.calculate_implied_probabilities(list(prices))]
+    implied = [1 / price for price in prices]
+    whole = sum(implied)
+
+    def without(insiders: float) -> list[float]:
+        roots = (math.sqrt(insiders**2 + 4 * (1 - insiders) * part**2 / whole) for part in implied)
+        return [(root - insiders) / (2 * (1 - insiders)) for root in roots]
+
+    low, high = 0.0, 1.0 - 1e-9
+    for _ in range(BISECTIONS):  # the sum falls from the root of the whole at 0 to below 1
+        middle = (low + high) / 2
+        low, high = (middle, high) if sum(without(middle)) > 1 else (low, middle)
+    return without((low + high) / 2)
 
 
 METHODS: dict[str, Callable[[Sequence[float]], list[float]]] = {
