@@ -41,14 +41,14 @@ def deployment(found: dict[str, Any], chaos: dict[str, Any]) -> list[str]:
 def _survived(run: dict[str, Any]) -> str:
     killed, rolling = run["killed"], run["rolling"]
     return (
-        "Two webs behind HAProxy and three workers, started by the same commands, real Postgres behind PgBouncer; one "
-        f"web and two workers killed (-9) at random for {killed['seconds']} s, "
+        "Two webs behind HAProxy and three workers, started by the same commands, real Postgres behind PgBouncer; "
+        f"one web and two workers killed (-9) at random for {killed['seconds']} s, "
         f"{killed['kills'].get('web', 0)} and {killed['kills'].get('worker', 0)} times: "
-        f"{killed['acknowledged']} acknowledged jobs, none lost, none doubled, the latest begun (or begun again) after "
+        f"{killed['acknowledged']} acknowledged jobs, none lost, none doubled, the latest begun (again) after "
         f"{killed['latest_start']:.1f} s, seals at most {run['ledger']['latest_seal']:.1f} s late; "
         f"{killed['failed_requests']} of {killed['requests']} requests met a dying web. Then each replaced in turn: "
-        f"{rolling['requests']} requests, {rolling['failed_requests']} failed. The chain of {run['ledger']['verified']} "
-        f"rows verifies, and all {run['ledger']['results']} results are the league's."
+        f"{rolling['requests']} requests, {rolling['failed_requests']} failed. The chain of "
+        f"{run['ledger']['verified']} rows verifies, and all {run['ledger']['results']} results are the league's."
     )
 
 
