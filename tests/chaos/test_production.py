@@ -378,6 +378,7 @@ def _truth(site: Deployment) -> dict[str, Any]:
         if m.withdrawn_at is None and m.published_at < m.start - 10 * MINUTE
     }
     waited = [(sealed[k, LAST] - tick).total_seconds() for k, tick in due.items() if begin < tick < now]
+    assert len(waited) >= size(0, 5)
     latest = round(max(waited, default=0.0), 2)
     [(attempts,)] = site.query("select max(attempt)::int from job_queue where type = 'prediction_generation'")
     assert latest <= LATE * max(1, attempts - 1)  # each kill of the job that seals costs one recovery
