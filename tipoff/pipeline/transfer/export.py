@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import gzip
 import hashlib
@@ -62,8 +63,12 @@ def _tables(connection: Connection, writer: Writer, progress: Progress) -> dict[
             progress(min(0.99, (done + rows) / total), f"{table}: {rows:,} rows")
 
         with writer.part(name) as out:
-            with gzip.GzipFile(filename="", fileobj=out, mode="wb", compresslevel=6, mtime=0) as packed:
-                rows = _lines(transfer.rows(connection, table), packed.write, said)
+            # closed at once where writing fails: the connection that is copied from answers nobody else until then
+            with (
+                gzip.GzipFile(filename="", fileobj=out, mode="wb", compresslevel=6, mtime=0) as packed,
+                contextlib.closing(transfer.rows(connection, table)) as found,
+            ):
+                rows = _lines(found, packed.write, said)
             parts[name] = _part(out, rows)
         before += rows
     return parts
