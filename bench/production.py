@@ -147,7 +147,7 @@ def production() -> dict[str, Any]:
         apart = _apart(one)
     with site() as one:
         together = _together(one)
-    return {"expected": EXPECTED, **apart, "one_service_mb": together}
+    return {"expected": EXPECTED, "days": DAYS, **apart, "one_service_mb": together}
 
 
 def _apart(one: Site) -> dict[str, Any]:

@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bench.scaling import capacity, deployment
+
+SCALING = Path(__file__).resolve().parents[1] / "docs" / "scaling.md"
 README = Path(__file__).resolve().parents[1] / "README.md"
 RESULTS, CHAOS = README.parent / "bench" / "results.json", README.parent / "bench" / "chaos.json"
 BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
@@ -56,6 +59,8 @@ def figures(results: dict[str, Any]) -> str:
     if "pages" in results:
         parts += ["", _pages(results["pages"])]
     chaos = json.loads(CHAOS.read_text())
+    if "production" in results:
+        parts += ["", *deployment(results["production"], chaos)]
     parts += ["", _chaos(chaos), "", _api_chaos(chaos)]
     commits = ", ".join(f"`{commit[:12]}`" for commit in dict.fromkeys(results["commits"].values()))
     parts += ["", f"Measured at commit {commits}; everything is in `bench/results.json`."]
@@ -188,10 +193,15 @@ def _quality(backtest: dict[str, Any]) -> str:
 def write_figures() -> None:
     """Replace what stands between the marks."""
     results = json.loads(RESULTS.read_text())
-    text = README.read_text()
-    before, _, rest = text.partition(BEGIN)
+    _write(README, figures(results))
+    if "production" in results:
+        _write(SCALING, capacity(results["production"]))
+
+
+def _write(page: Path, found: str) -> None:
+    before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    README.write_text(f"{before}{BEGIN}\n{figures(results)}\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n{found}\n{END}{after}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from bench.readme import BEGIN, END, figures
+from bench.scaling import capacity
 from tipoff.cli import commands, jobs
 from tipoff.jobs.types import BUILT_IN
 from tipoff.settings import Settings, names_of
@@ -19,6 +20,8 @@ def test_the_figures_are_those_of_the_benchmark() -> None:
     """A figure typed by hand."""
     results = json.loads((ROOT / "bench" / "results.json").read_text())
     assert README.partition(BEGIN)[2].partition(END)[0].strip() == figures(results)
+    page = (ROOT / "docs" / "scaling.md").read_text()
+    assert page.partition(BEGIN)[2].partition(END)[0].strip() == capacity(results["production"])
 
 
 def test_every_setting_of_ours_is_explained() -> None:

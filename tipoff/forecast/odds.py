@@ -4,8 +4,8 @@ Decimal odds are the whole return of a stake of 1. "Posted" prices hold the book
 probabilities they imply sum to more than 1; de-vigging takes it out again. Shin's method is from "Measuring the
 Incidence of Insider Trading in a Market for State-Contingent Claims", Economic Journal 1993, by the equations of
 Jullien & Salanie, "Measuring the Incidence of Insider Trading: A Comment on Shin", Economic Journal 1994 (the
-library `shin` has no wheel for Python 3.13); proportional and power after Clarke, Kovalchik & Ingram, "Adjusting Bookmaker's Odds to Allow
-for Overround" (American Journal of Sports Science, 2017).
+library `shin` has no wheel for Python 3.13); proportional and power after Clarke, Kovalchik & Ingram, "Adjusting
+Bookmaker's Odds to Allow for Overround" (American Journal of Sports Science, 2017).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from tipoff.errors import InputError
-
 
 BISECTIONS = 60
 
