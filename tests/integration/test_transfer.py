@@ -449,6 +449,13 @@ def test_numbers_go_on_after_the_greatest(old: Instance, whole: Path, make: Make
         }
 
 
+def test_who_does_not_own_the_tables_exports_nothing(old: Instance, tmp_path: Path) -> None:
+    """Numbers that are given again after a restore: a role that may not read sequences sees none."""
+    with pytest.raises(InputError, match="as the owner"):
+        export(old.application, old.store, tmp_path / "half.tar", NOW)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_memory_does_not_grow_with_the_instance(make: Make, tmp_path: Path) -> None:
     """18,000 matches with their raw payloads in memory at once."""
     large, new = make(), make()
