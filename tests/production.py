@@ -173,7 +173,8 @@ class Balancer:
         )
         self._file.write_text(
             f"global\n  stats socket {self._socket} mode 600 level admin\n"
-            "defaults\n  mode http\n  timeout connect 2s\n  timeout check 3s\n  timeout client 60s\n  timeout server 60s\n"
+            "defaults\n  mode http\n  timeout connect 2s\n  timeout check 3s\n"
+            "  timeout client 60s\n  timeout server 60s\n"
             "  retries 2\n  option redispatch 1\n  retry-on conn-failure\n"
             f"frontend site\n  bind 127.0.0.1:{self.port}\n  http-request set-header CF-Connecting-IP %[src]\n"
             f"  default_backend webs\nbackend webs\n  option httpchk GET {health}\n{servers}\n"

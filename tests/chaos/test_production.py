@@ -34,8 +34,8 @@ LATE = 10.0
 MINUTE = dt.timedelta(minutes=1)
 LAST = 2
 """minutes before the start at which a forecast is sealed at the latest"""
-POOL = 44
-"""connections of the pooler: six for each web, eight for each worker, one more of them while it is replaced"""
+POOL = 38
+"""connections of the pooler: five for each web, seven for each worker, one more of them while it is replaced"""
 READS = (
     "/api/health", "/", "/api/upcoming-matches", "/api/matches?limit=20", "/record", "/api/ml/predictions",
     "/api/players", "/models", "/api/ledger",
