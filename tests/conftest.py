@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("tipoff", deadline=None)  # how long one example takes depends on what else the machine does
+settings.load_profile("tipoff")
 
 RECORDED = Path(__file__).resolve().parents[2] / "shared" / "recorded"
 

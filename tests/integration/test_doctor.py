@@ -98,7 +98,8 @@ def test_a_sound_deployment(pool: Pool, application_dsn: str, tmp_path: Path) ->
     bucket, league = Bucket(), LeagueApp(League(LeagueSettings(seed=5)), SystemClock())
     with served(bucket.app()) as store, league_server(league) as url:
         environment = {
-            **os.environ, "PYTHONPATH": str(ROOT), "TIPOFF_HOME": str(tmp_path), "SUPABASE_URL": store,
+            **{name: value for name, value in os.environ.items() if not name.startswith("TIPOFF_")},
+            "PYTHONPATH": str(ROOT), "TIPOFF_HOME": str(tmp_path), "SUPABASE_URL": store,
             "DATABASE_URL": f"{application_dsn} password={PASSWORD}", "SUPABASE_SERVICE_ROLE_KEY": SECRET,
             "OPERATOR_API_KEY": "pW4xN0q8sUe2Yb7L", "TIPOFF_LEAGUE_URL": url, "TIPOFF_SOURCE": "h2h-2026",
         }  # fmt: skip

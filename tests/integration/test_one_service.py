@@ -49,8 +49,8 @@ def test_it_works_and_ends_with_the_web_process(web: WebProcess, pool: Pool) -> 
     worker = worker_of(web, pool)
     done = ended(pool, enqueue(pool, "nothing"))
     assert done.status == "completed"
-    checks = web.get("/api/system/health?fresh=true").json()["checks"]
-    assert "workers: 1" in str(checks["job_queue"])
+    fresh = "/api/system/health?fresh=true"
+    eventually(lambda: "workers: 1" in str(web.get(fresh).json()["checks"]["job_queue"]), "its worker to be counted")
     maps = Path(f"/proc/{web.process.pid}/maps").read_text()
     assert "llvmlite" not in maps
     assert "/scipy/" not in maps

@@ -227,11 +227,11 @@ def test_while_it_drains_it_finishes_and_renews(pool: Pool, application_dsn: str
 
 def test_priorities_and_times_hold(effects: Pool, application_dsn: str, tmp_path: Path) -> None:
     """First come, first served, whatever was asked."""
-    with effects.connection() as connection:
-        later = connection.execute("select clock_timestamp() + interval '3 seconds'").fetchone()[0]  # type: ignore[index]
-        JOBS.enqueue(connection, "effect", {"n": 9}, run_after=later, priority=100)
-        for n, priority in ((1, 0), (2, 5), (3, -5), (4, 50)):
-            JOBS.enqueue(connection, "effect", {"n": n}, priority=priority)
     with workers(application_dsn, tmp_path, 1, "--no-schedules", "--concurrency", "1"):
+        with effects.connection() as connection:  # all appear at once to a worker that waits for them
+            later = connection.execute("select clock_timestamp() + interval '5 seconds'").fetchone()[0]  # type: ignore[index]
+            JOBS.enqueue(connection, "effect", {"n": 9}, run_after=later, priority=100)
+            for n, priority in ((1, 0), (2, 5), (3, -5), (4, 50)):
+                JOBS.enqueue(connection, "effect", {"n": n}, priority=priority)
         eventually(lambda: len(order(effects)) == 5, "all to be done")
     assert order(effects) == [4, 2, 1, 3, 9]
