@@ -352,8 +352,8 @@ def _rolling(site: Deployment) -> dict[str, Any]:
 def _truth(site: Deployment) -> dict[str, Any]:
     """The record against the league's own book: results, seals, grades, and the chain."""
     [(until,)] = site.query(
-        "select min(created_at) from (select created_at from job_queue where type = 'quick_data_refresh' "
-        "and status = 'completed' order by created_at desc limit 1) as newest"
+        "select max(created_at) from job_queue where status = 'completed' "
+        "and type in ('quick_data_refresh', 'data_pipeline')"
     )
     book = DenseBook(site.since, LEAGUES)
     truth = {m.external_id: m for m in book.matches(site.since, until)}
