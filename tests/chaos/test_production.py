@@ -230,8 +230,14 @@ def _truth(site: Deployment) -> dict[str, Any]:
     assert final - set(found) == set()
     assert {k: (truth[k].score_a, truth[k].score_b) for k in final} == {k: found[k] for k in final}
     [(begin,)] = site.query("select min(sealed_at) from match_predictions")
-    judged = _tick(begin) + dt.timedelta(seconds=LATE + 1)
-    time.sleep(max(0.0, (judged - dt.datetime.now(dt.UTC)).total_seconds()))  # one minute at least is looked at
+    due = {
+        m.external_id: _tick(m.start - LAST * MINUTE)
+        for m in book.matches(begin + LAST * MINUTE, begin + 60 * MINUTE)
+        if m.withdrawn_at is None and m.published_at < m.start - 10 * MINUTE
+    }
+    due = {k: tick for k, tick in due.items() if tick > begin}
+    judged = min(due.values()) + dt.timedelta(seconds=LATE + 1)
+    time.sleep(max(0.0, (judged - dt.datetime.now(dt.UTC)).total_seconds()))  # one seal at least is looked at
     seals = site.query(
         "select external_id, horizon, start_at, sealed_at, count(*)::int from match_predictions group by 1, 2, 3, 4"
     )
@@ -239,12 +245,7 @@ def _truth(site: Deployment) -> dict[str, Any]:
     assert len(keys) == len(set(keys))
     sealed = {(external_id, horizon): at for external_id, horizon, _, at, _ in seals}
     now = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=LATE)
-    due = {
-        m.external_id: _tick(m.start - LAST * MINUTE)
-        for m in book.matches(begin + LAST * MINUTE, now + 10 * MINUTE)
-        if m.withdrawn_at is None and m.published_at < m.start - 10 * MINUTE
-    }
-    waited = [(sealed[k, LAST] - tick).total_seconds() for k, tick in due.items() if begin < tick < now]
+    waited = [(sealed[k, LAST] - tick).total_seconds() for k, tick in due.items() if tick < now]
     assert len(waited) >= size(0, 5)
     latest = round(max(waited), 2)
     [(attempts,)] = site.query("select max(attempt)::int from job_queue where type = 'prediction_generation'")
