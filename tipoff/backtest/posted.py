@@ -92,13 +92,18 @@ def at_each_price(
     results = in_order(m for m in matches if m.status is MatchStatus.FINAL)
     state, learned = FilterState.fresh(params), 0
     made: list[Said] = []
+    forecasts: dict[str, ScoreDistribution] = {}
     for i, (quote, match) in enumerate(quotes):
         end = learned
         while end < len(results) and results[end].knowable_at <= quote.quoted_at:
             end += 1
-        state.learn(results[learned:end])
-        learned = end
-        [forecast] = state.forecast([match])
+        if end > learned:
+            state.learn(results[learned:end])
+            learned = end
+            forecasts.clear()
+        if quote.external_id not in forecasts:
+            [forecasts[quote.external_id]] = state.forecast([match])
+        forecast = forecasts[quote.external_id]
         if not is_of_something_else(forecast, quote.market, quote.line):
             made.append(_said(quote, match, forecast))
         if i % 50 == 0:

@@ -16,7 +16,9 @@ from tipoff.forecast.normal import ndtri
 
 TRUST, DOUBT = 0.5, 0.25
 """each weight's prior mean and deviation: half of each, and a dozen matches change little"""
-STEPS = 25
+STEPS, LONGEST_STEP = 50, 0.5
+SURE = 1e-3
+"""no side is believed to be surer of itself than that"""
 FAR = 1e-9
 
 
@@ -54,7 +56,7 @@ class MarketBlend:
         """Learn `weights_` (model, market) and `share_` (of the model in the mean); without lessons the prior."""
         decided = outcomes.beyond != 0
         X = np.stack([_logit(views.model_p[decided]), _logit(views.market_p[decided])], axis=1)
-        self.weights_ = self._logistic(X, outcomes.beyond[decided] > 0)
+        self.weights_ = self._weights(X, outcomes.beyond[decided] > 0)
         apart = (views.model_mean - views.market_mean) / views.sd
         left = (outcomes.value - views.market_mean) / views.sd
         ridge = self.doubt**-2
@@ -64,23 +66,24 @@ class MarketBlend:
     def p_over(self, views: Views) -> F64:
         """P(over), a push left out."""
         both = np.stack([_logit(views.model_p), _logit(views.market_p)], axis=1)
-        return np.asarray(1 / (1 + np.exp(-(both @ self.weights_))))
+        return _logistic(both @ self.weights_)
 
     def mean(self, views: Views) -> F64:
         """The mean in points."""
         return views.market_mean + self.share_ * (views.model_mean - views.market_mean)
 
-    def _logistic(self, X: F64, over: np.ndarray) -> F64:
-        """Maximum a posteriori by Newton's method."""
+    def _weights(self, X: F64, over: np.ndarray) -> F64:
+        """Maximum a posteriori by Newton's method, with steps that cannot run away."""
         prior, ridge = np.full(2, self.trust), np.eye(2) / self.doubt**2
         weights = prior.copy()
         for _ in range(STEPS):
-            p = 1 / (1 + np.exp(-(X @ weights)))
+            p = _logistic(X @ weights)
             step = np.linalg.solve(
                 X.T @ (X * (p * (1 - p))[:, None]) + ridge, X.T @ (over - p) - ridge @ (weights - prior)
             )
-            weights = weights + step
-            if np.abs(step).max() < FAR:
+            longest = float(np.abs(step).max())
+            weights = weights + step * min(1.0, LONGEST_STEP / max(longest, FAR))
+            if longest < FAR:
                 break
         return weights
 
@@ -91,5 +94,9 @@ def implied_mean(p_over: float, line: float, sd: float) -> float:
 
 
 def _logit(p: F64) -> F64:
-    inside = np.clip(p, FAR, 1 - FAR)
+    inside = np.clip(p, SURE, 1 - SURE)
     return np.asarray(np.log(inside / (1 - inside)))
+
+
+def _logistic(x: F64) -> F64:
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * x)))

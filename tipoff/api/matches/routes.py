@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from tipoff.api import answers, cursors
 from tipoff.api.access import Scope
-from tipoff.api.forecasts import forecasts, seals
+from tipoff.api.forecasts import distribution_of, forecasts, seals
 from tipoff.api.matches.schemas import (
     Forecast,
     LivePage,
@@ -26,6 +26,7 @@ from tipoff.api.matches.schemas import (
     UpcomingPage,
     UpcomingRow,
 )
+from tipoff.api.posted import fresh
 from tipoff.api.problems import ProblemError
 from tipoff.api.routing import LONGEST_NAME, STORED, Format, Named, backend_of, described, router
 from tipoff.domain.match import Fixture
@@ -94,12 +95,15 @@ def list_upcoming(
         else:
             found, following = _sure(connection, state, wanted, limit, after, confidence)
         sealed = seals(connection, [row.external_id for row, _ in found])
+        distributions = {row.external_id: distribution_of(forecast) for row, forecast in found if forecast}
+        posted = fresh(connection, distributions, backend.settings.fresh_price)
         items = [
             UpcomingRow(
-                **row.model_dump(), forecast=forecast, sealed=[one.horizon for one in sealed[row.external_id]]
+                **row.model_dump(), forecast=forecast, sealed=[one.horizon for one in sealed[row.external_id]],
+                posted=posted.get(row.external_id, []),
             )
             for row, forecast in found
-        ]
+        ]  # fmt: skip
         return items, following
 
     def made(connection: Connection, items: list[UpcomingRow], next_cursor: str | None) -> UpcomingPage:
