@@ -77,7 +77,7 @@ def test_results_that_were_knowable_are_used() -> None:
 
 def test_it_is_what_live_would_have_said() -> None:
     """A replay that differs from a state that learned the same results in one go."""
-    matches, quotes = league()
+    matches, _ = league()
     for one in told()[::97]:
         known = [m for m in matches if m.knowable_at <= one.quote.quoted_at]
         [d] = state_after(BUILT_IN, known).forecast([one.match])
