@@ -38,11 +38,13 @@ def posted(kept_pool: Pool, league: tuple[Live, dict[str, Any]]) -> dict[str, Qu
             "spread": Quote(AHEAD, "Book", "spread", -2.0, 2.1, 1.7, now - MINUTE),
             "winner": Quote(AHEAD, "Other", "winner", None, 2.5, 1.5, now - 3 * MINUTE),
             "quarter": Quote(AHEAD, "Quarter", "total", 27.5, 1.9, 1.9, now - MINUTE),
+            "quarters": Quote(AHEAD, "Asian", "total", 109.25, 1.9, 1.9, now - MINUTE / 2),
+            "endless": Quote(AHEAD, "Broken", "winner", None, 2.0, float("inf"), now - MINUTE / 3),
             "stale": Quote(AHEAD, "Slow", "winner", None, 2.5, 1.5, now - 16 * MINUTE),
             "early": Quote(over, "Book", "total", 100.5, 1.9, 1.9, start - MINUTE),
             "playing": Quote(over, "Book", "total", 130.5, 1.9, 1.9, start),
         }  # fmt: skip
-        assert quotes.keep(connection, made.values()) == (8, [])
+        assert quotes.keep(connection, made.values()) == (10, [])
     return made
 
 
@@ -64,16 +66,20 @@ def test_each_quote_once_newest_first(web: WebProcess, posted: dict[str, Quote])
     found = listed(web)
     wanted = sorted(posted.values(), key=lambda q: q.quoted_at, reverse=True)
     assert [dt.datetime.fromisoformat(r["quoted_at"]) for r in found] == [q.quoted_at for q in wanted]
-    assert {(r["bookmaker"], r["market"], r["line"], r["over"], r["under"]) for r in found} == {
-        (q.bookmaker, q.market, q.line, q.over, q.under) for q in wanted
+    assert {(r["bookmaker"], r["market"], r["line"], r["over"]) for r in found} == {
+        (q.bookmaker, q.market, q.line, q.over) for q in wanted
     }
+    [broken] = [r for r in found if r["bookmaker"] == "Broken"]
+    assert (broken["under"], broken["p_over"], broken["overround"]) == (None, None, None)
     for r in found:
+        if r is broken:
+            continue
         assert r["p_over"] == pytest.approx(shin((r["over"], r["under"]))[0], abs=1e-6)
         assert r["overround"] == pytest.approx(1 / r["over"] + 1 / r["under"] - 1, abs=1e-6)
 
 
 @pytest.mark.parametrize(("query", "wanted"), [
-    ({"book": "Slow"}, ["stale"]), ({"market": "winner"}, ["winner", "stale"]),
+    ({"book": "Slow"}, ["stale"]), ({"market": "winner"}, ["endless", "winner", "stale"]),
     ({"match": AHEAD, "market": "spread"}, ["spread"]), ({"in_play": "true"}, ["playing"]),
     ({"in_play": "false", "book": "Book"}, ["spread", "total", "before", "early"]), ({"book": "Nobody"}, []),
 ])  # fmt: skip
@@ -87,7 +93,7 @@ def test_from_and_to(web: WebProcess, posted: dict[str, Quote]) -> None:
     """A moment that is in both halves, or in none."""
     middle = posted["winner"].quoted_at.isoformat()
     newer, older = listed(web, **{"from": middle}), listed(web, to=middle)
-    assert (len(newer), len(older)) == (4, 4)
+    assert (len(newer), len(older)) == (6, 4)
     assert newer[-1]["bookmaker"] == "Other"
 
 
@@ -96,7 +102,7 @@ def test_lists_have_the_manners_of_the_others(web: WebProcess, posted: dict[str,
     answer = web.get("/api/odds?limit=3")
     assert 'rel="next"' in answer.headers["link"]
     assert web.get("/api/odds?limit=3", headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
-    assert web.get("/api/odds?format=csv").text.count("\r\n") == 9
+    assert web.get("/api/odds?format=csv").text.count("\r\n") == 11
     for wrong in ("market=corners", "in_play=perhaps", "bookmaker=Book", "from=yesterday", "cursor=x", "limit=0"):
         assert web.get(f"/api/odds?{wrong}").status_code == 422, wrong
 

@@ -46,6 +46,7 @@ def test_flat_stakes_and_their_deepest_fall() -> None:
     assert found.returned.mean == pytest.approx((1.1 - 1 + 0 - 1 + 1.1) / 5)
     assert found.flat_balance == pytest.approx(0.2)
     assert found.flat_drawdown == pytest.approx(2.0)
+    assert stakes([said(0, 80), said(1, 120)]).flat_drawdown == pytest.approx(1.0)
 
 
 def test_kelly_stakes_a_share_of_what_is_free() -> None:

@@ -63,11 +63,6 @@ def said(d: ScoreDistribution, known: tuple[int, int], form: OddsFormat) -> Fore
     )  # fmt: skip
 
 
-def distribution_of(forecast: Forecast) -> ScoreDistribution:
-    """The distribution that was said."""
-    return ScoreDistribution(forecast.margin_mean, forecast.margin_sd, forecast.total_mean, forecast.total_sd)
-
-
 def seals(connection: Connection, external_ids: Sequence[str]) -> dict[str, list[Seal]]:
     """Sealed forecasts with their newest grades by match, in the order they were sealed; [] where there are none."""
     found: dict[str, list[Seal]] = {external_id: [] for external_id in external_ids}

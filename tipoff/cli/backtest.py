@@ -16,6 +16,7 @@ from tipoff.backtest.run import Window, default_window, refuse_leaks, run_backte
 from tipoff.cli.market import market_tables
 from tipoff.cli.output import err, measures_table, print_json, progress
 from tipoff.domain.match import Match
+from tipoff.domain.quote import Posted
 from tipoff.errors import InputError
 from tipoff.forecast.baselines import ladder
 from tipoff.forecast.forecaster import Forecaster
@@ -63,11 +64,12 @@ def backtest(
 ) -> None:
     """Forecast recorded matches walking forward, and measure it; fails when it looks like a leak."""
     models = choose(model)
+    posted = [] if odds is None else _posted(odds, models)
     matches, refused = read_folders(paths)
     window = _window(matches, fit_until, first, last, lead)
     with progress("backtest") as say:
         result = run_backtest(matches, window, models, say)
-    against = None if odds is None else _against(odds, matches, window, models)
+    against = None if odds is None else _against(posted, matches, window, models)
     if forecasts is not None:
         with forecasts.open("w") as file:
             for line in forecast_lines(result, models[0].name):
@@ -83,12 +85,17 @@ def backtest(
     refuse_leaks(result)
 
 
-def _against(path: Path, matches: list[Match], window: Window, models: list[Forecaster]) -> dict[str, Any]:
-    """The filter against the prices of a file, with what could not be matched; as JSON values."""
-    fitted = next((model for model in models if isinstance(model, GaussianFilter)), None)
-    if fitted is None:
+def _posted(path: Path, models: list[Forecaster]) -> list[Posted]:
+    """A file of prices, read before anything is fitted; raises InputError where there is no filter to compare."""
+    if not any(isinstance(model, GaussianFilter) for model in models):
         raise InputError("--odds compares the filter: leave --model out, or name filter among them")
-    found = match_quotes(read_quotes(path), matches)
+    return list(read_quotes(path))
+
+
+def _against(posted: list[Posted], matches: list[Match], window: Window, models: list[Forecaster]) -> dict[str, Any]:
+    """The filter against posted prices, with what could not be matched; as JSON values."""
+    fitted = next(model for model in models if isinstance(model, GaussianFilter))
+    found = match_quotes(posted, matches)
     with progress("prices") as say:
         made = compare_with_market(fitted.params_, matches, found.quotes, window.first, window.last, say)
     reasons = Counter(one.reason for one in found.unmatched)

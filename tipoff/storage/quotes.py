@@ -152,10 +152,15 @@ def page(
 def newest_of(
     connection: Connection, external_ids: Sequence[str], since: dt.datetime, until: dt.datetime
 ) -> list[Quote]:
-    """The newest quote of each bookmaker's market of these matches, posted from `since` to `until`."""
+    """The newest quote of each bookmaker's market of these matches, posted from `since` to `until`.
+
+    Those alone that can be priced: finite prices, and lines of whole or half points.
+    """
     rows = connection.execute(
         f"select distinct on (external_id, market, bookmaker) {QUOTE} from odds_quotes "
         "where external_id = any(%s) and quoted_at between %s and %s "
+        "and greatest(price_over, price_under) < 'Infinity' "
+        "and (line is null or (line between -500 and 500 and line * 2 = round(line * 2))) "
         "order by external_id, market, bookmaker, quoted_at desc, id desc",
         (list(external_ids), since, until),
     ).fetchall()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import Annotated, Any
 
 from fastapi import Query, Request
@@ -60,9 +61,10 @@ def list_odds(
 def _row(row: tuple[Any, ...]) -> QuoteRow:
     """A row of `quotes.page`."""
     _, start, external_id, bookmaker, market, line, over, under, quoted_at = row
-    prices = (over, under)
+    prices = (over, under) if math.isfinite(over + under) else None
     return QuoteRow(
         external_id=external_id, start=start, bookmaker=bookmaker, market=MarketName(market), line=line, over=over,
         under=under, quoted_at=quoted_at, in_play=None if start is None else quoted_at >= start,
-        p_over=round(shin(prices)[0], DIGITS), overround=round(overround(prices), DIGITS),
+        p_over=round(shin(prices)[0], DIGITS) if prices else None,
+        overround=round(overround(prices), DIGITS) if prices else None,
     )  # fmt: skip

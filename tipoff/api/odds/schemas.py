@@ -28,8 +28,8 @@ class QuoteRow(BaseModel):
     under: float
     quoted_at: dt.datetime
     in_play: bool | None = Field(description="Posted after the start: never compared with a forecast.")
-    p_over: float = Field(description="P(over) without the bookmaker's margin (Shin), a push left out.")
-    overround: float = Field(description="The bookmaker's margin: by how much both chances exceed 1.")
+    p_over: float | None = Field(description="P(over) without the bookmaker's margin (Shin), a push left out.")
+    overround: float | None = Field(description="The bookmaker's margin: by how much both chances exceed 1.")
 
 
 class QuotePage(BaseModel):
