@@ -141,17 +141,31 @@ def test_pages_show_what_the_api_says_and_how_old_it_is(web: WebProcess, posted:
     rows = [[words(cell) for cell in row] for row in card.iter("tr")][1:]
     wanted = [(p[side], p) for p in told["posted"] for side in ("over", "under")]
     assert len(rows) == len(wanted) == 6
+    a, b = told["player_a"], told["player_b"]
+    on = [
+        f"{a} \u22122.0",
+        f"{b} +2.0",
+        "Total points over 109.5",
+        "Total points under 109.5",
+        f"{a} wins",
+        f"{b} wins",
+    ]
+    assert all(row[0].startswith(name) for row, name in zip(rows, on, strict=True)), rows
     for row, (side, p) in zip(rows, wanted, strict=True):
-        assert p["bookmaker"] in row[0]
+        assert f"{p['bookmaker']}, " in row[0]
+        assert "ago" in row[0] or "just now" in row[0], row
         expected = f"{100 * side['expected']:+.1f}%".replace("-", "\u2212")
         assert row[1:] == [
-            f"{side['price']:.2f}", f"{100 * side['market_probability']:.1f}%", f"{100 * side['probability']:.1f}%",
-            f"{100 * side['edge']:+.1f}".replace("-", "\u2212"), expected, row[6],
+            f"{side['price']:.2f}", expected, f"{100 * side['edge']:+.1f}".replace("-", "\u2212"),
+            f"{100 * side['probability']:.1f}%", f"{100 * side['market_probability']:.1f}%",
         ]  # fmt: skip
-        assert "ago" in row[6] or "min" in row[6], row
     assert [one.get("datetime") for one in card.iter("time")] == [p["quoted_at"] for _, p in wanted]
     home = Visitor(web).see("/")
-    lines = [words(one) for one in by_id(home, f"m-{AHEAD}").iter("span") if one.get("class") == "posted"]
+    [lines] = [one for one in by_id(home, f"m-{AHEAD}").iter("span") if one.get("class") == "posted"]
     assert len(lines) == 3
-    assert all("expected" in line and "posted" in line for line in lines)
+    for line, p in zip(lines, told["posted"], strict=True):
+        values = [f"{100 * p[side]['expected']:+.1f}%".replace("-", "\u2212") for side in ("over", "under")]
+        prices = f"{p['over']['price']:.2f} / {p['under']['price']:.2f}"
+        assert f": {prices}, expected {values[0]} / {values[1]}" in words(line)
+        assert [one.get("datetime") for one in line.iter("time")] == [p["quoted_at"]]
     assert not [one for one in by_id(home, "m-LATER/1").iter("span") if one.get("class") == "posted"]
