@@ -30,6 +30,7 @@ up: $(VENV)/.runtime  ## Run continuously: poll, ingest, update, forecast
 	@$(BIN)/tipoff up
 
 test: $(VENV)/.dev  ## Run the tests against a real private Postgres; what measures time runs alone
+	$(BIN)/python -m tipoff.forecast.warm
 	$(BIN)/python -m pytest tests/chaos tests/browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/chaos --ignore tests/browser
 

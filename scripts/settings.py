@@ -30,6 +30,7 @@ GROUPS = {
 OTHERS = {
     "WEB_CONCURRENCY": "Web processes that uvicorn starts; 1 where there are 512 MB.",
     "UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN": "Seconds that answers which have begun get when the web process stops.",
+    "UVICORN_TIMEOUT_KEEP_ALIVE": "Seconds an idle line stays open: more than at the proxy before it.",
     "FORWARDED_ALLOW_IPS": "Proxies whose X-Forwarded-For uvicorn believes; see TIPOFF_CLIENT_HEADER.",
     "NUMBA_CACHE_DIR": "Where compiled kernels are kept: a folder that can be written to.",
     "PYTHON_VERSION": "Which Python Render installs, like 3.11.14.",

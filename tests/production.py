@@ -169,11 +169,12 @@ class Balancer:
         self._socket = folder / "haproxy.sock"
         self._file = folder / "haproxy.cfg"
         servers = "\n".join(
-            f"  server w{n} 127.0.0.1:1 check inter 300ms fall 1 rise 1 disabled" for n in range(places)
+            f"  server w{n} 127.0.0.1:1 check inter 300ms fall 2 rise 1 disabled" for n in range(places)
         )
         self._file.write_text(
             f"global\n  stats socket {self._socket} mode 600 level admin\n"
-            "defaults\n  mode http\n  timeout connect 2s\n  timeout client 60s\n  timeout server 60s\n"
+            "defaults\n  mode http\n  timeout connect 2s\n  timeout check 3s\n"
+            "  timeout client 60s\n  timeout server 60s\n"
             "  retries 2\n  option redispatch 1\n  retry-on conn-failure\n"
             f"frontend site\n  bind 127.0.0.1:{self.port}\n  http-request set-header CF-Connecting-IP %[src]\n"
             f"  default_backend webs\nbackend webs\n  option httpchk GET {health}\n{servers}\n"

@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     """Every setting, with its help."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
+        env_file=".env", extra="ignore", hide_input_in_errors=True, env_ignore_empty=True, str_strip_whitespace=True,
     )  # fmt: skip
 
     home: Path = Field(
@@ -208,7 +208,7 @@ class Settings(BaseSettings):
     @field_validator("port", mode="before")
     @classmethod
     def _port(cls, value: object) -> object:
-        return 8000 if value in ("$PORT", "${PORT}") else value
+        return 8000 if isinstance(value, str) and value.strip() in ("$PORT", "${PORT}") else value
 
     @field_validator("operator_key")
     @classmethod

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.acceptance.test_command_line import home, tipoff
 from tests.jobs import ROOT
+from tipoff.starting import REFUSED
 
 __all__ = ["home"]
 MORE = {"PYTHONPATH": str(ROOT), "TIPOFF_SOURCE": "league"}
@@ -23,7 +24,7 @@ def test_health_says_what_is_wrong_and_ends_with_a_code(home: Path) -> None:
     assert report["overall_status"] == "error"
     assert report["checks"]["database"]["status"] == "healthy"
     wrong = tipoff(home, "health", check=False, **MORE, TIPOFF_HEALTH_DISK_PERCENT_WARNING="99")
-    assert wrong.returncode == 1
+    assert wrong.returncode == REFUSED
     assert "TIPOFF_HEALTH_DISK_PERCENT_WARNING is above the one with _ERROR" in wrong.stderr
     away = tipoff(
         home, "health", "--json", check=False, **MORE, DATABASE_URL="postgresql://x:pw-secret@127.0.0.1:9/x"

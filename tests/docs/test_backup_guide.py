@@ -64,7 +64,7 @@ def test_the_page_from_end_to_end(home: Path) -> None:
     environment = {
         "PATH": f"{home / 'bin'}:{tools}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "HOME": str(home),
         "TIPOFF_HOME": str(home), "BACKUPS": str(home / "backups"), "TIPOFF_HORIZONS": ",".join(map(str, HORIZONS)),
-        "NEW_DATABASE_URL": owner.replace("dbname=postgres", "dbname=new"),
+        "TIPOFF_OWNER_DATABASE_URL": owner, "NEW_DATABASE_URL": owner.replace("dbname=postgres", "dbname=new"),
         "EMPTY_DATABASE_URL": owner.replace("dbname=postgres", "dbname=empty"),
     }  # fmt: skip
     assert len(BLOCKS) == len(SAYS)

@@ -36,6 +36,14 @@ def _made(run: str) -> list[str]:
     return re.findall(r"\bmake (\w+)", run)
 
 
+def test_what_tests_need_is_installed() -> None:
+    """A green run in which what needs a proxy or a pooler was skipped."""
+    [step] = [step["run"] for step in JOBS["test"]["steps"] if "apt-get" in step.get("run", "")]
+    run = (ROOT / ".ci" / "run").read_text()
+    ours = re.findall(r"apt-get install -y -qq (?:--no-install-recommends )?([\w-]+)", run)
+    assert set(ours) - {"chromium"} <= set(step.split()), "Ubuntu's chromium is a snap"
+
+
 def test_it_may_read_and_nothing_else() -> None:
     """A token that may write, in a job that runs what a stranger sent."""
     assert WORKFLOW["permissions"] == {"contents": "read"}

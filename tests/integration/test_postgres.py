@@ -118,6 +118,16 @@ def test_an_owner_that_is_no_superuser_can_migrate(server: PrivatePostgres, priv
             assert ledger.first(connection) is not None
 
 
+def test_a_role_that_may_not_migrate_is_told_who_may(dsn: str, application_dsn: str, tmp_path: Path) -> None:
+    """A deployment whose first start, or whose upgrade, ends in a traceback."""
+    (tmp_path / "20990101000000_more.sql").write_text("alter table ledger add column more text;")
+    with (
+        contextlib.closing(open_pool(application_dsn)) as pool,
+        pytest.raises(StorageError, match=r"needs the owner .*: give its address as TIPOFF_OWNER_DATABASE_URL"),
+    ):
+        migrate(pool, tmp_path)
+
+
 def test_nobody_there_is_named_without_the_password() -> None:
     """A password in an error message."""
     with pytest.raises(StorageError, match=r"127\.0\.0\.1:1/x") as caught:

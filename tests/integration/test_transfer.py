@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import itertools
+import os
 import random
+import resource
 import signal
+import subprocess
+import sys
 import tarfile
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -17,7 +21,7 @@ import psycopg
 import pytest
 
 from tests.instance import HORIZONS, content, fill
-from tests.jobs import ended, enqueue, workers
+from tests.jobs import ROOT, ended, enqueue, eventually, workers
 from tests.supabase_storage import SECRET, Bucket
 from tests.web import WebProcess
 from tipoff.backtest.report import as_json
@@ -391,6 +395,42 @@ def test_what_is_interrupted_leaves_nothing(old: Instance, tmp_path: Path) -> No
         old.export(tmp_path / "nowhere" / "good.tar")
 
 
+def test_a_disk_that_fills_up_is_said(make: Make, tmp_path: Path) -> None:
+    """A backup that hangs for ever with a table half copied, and holds a snapshot of the database meanwhile."""
+    large, before = make(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    with large.pool.connection() as connection:
+        connection.execute(
+            "insert into raw_payloads (source, dialect, resource, day, sha256, body, size, first_fetched_at, "
+            "last_fetched_at) select 'test', 'h2h-2026', 'schedule', date '2026-01-01' + n, "
+            "encode(sha256(n::text::bytea), 'hex'), string_agg(sha512((n || ' ' || i)::bytea), ''), 1, now(), now() "
+            "from generate_series(1, 50) n, generate_series(1, 1000) i group by n"
+        )
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(InputError, match=r"cannot write .*: File too large"):
+            large.export(tmp_path / "half.tar")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_whoever_ends_the_command_finds_nothing_left(old: Instance, tmp_path: Path, number: signal.Signals) -> None:
+    """A session that was cut off, a container that was stopped: half a backup in a folder that nobody sees."""
+    environment = {**os.environ, "DATABASE_URL": old.dsn, "TIPOFF_HOME": str(old.home), "PYTHONPATH": str(ROOT)}
+    with psycopg.connect(old.dsn) as holder:
+        holder.execute("lock table ledger in access exclusive mode")
+        with subprocess.Popen(
+            [sys.executable, "-m", "tipoff", "export", str(tmp_path / "half.tar")],
+            cwd=old.home, env=environment, stderr=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            eventually(lambda: list(tmp_path.iterdir()), "the export to begin")
+            process.send_signal(number)
+            _, said = process.communicate(timeout=20)
+    assert process.returncode == 130, said
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_numbers_go_on_after_the_greatest(old: Instance, whole: Path, make: Make) -> None:
     """An alert whose number somebody knows as another one's."""
     with old.pool.connection() as connection:
@@ -407,6 +447,13 @@ def test_numbers_go_on_after_the_greatest(old: Instance, whole: Path, make: Make
         assert {n: v for n, v in transfer.sequences(connection).items() if n in greatest} == {
             name: number for name, number in greatest.items() if name not in ("outbox_id_seq", "deliveries_id_seq")
         }
+
+
+def test_who_does_not_own_the_tables_exports_nothing(old: Instance, tmp_path: Path) -> None:
+    """Numbers that are given again after a restore: a role that may not read sequences sees none."""
+    with pytest.raises(InputError, match="as the owner"):
+        export(old.application, old.store, tmp_path / "half.tar", NOW)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_memory_does_not_grow_with_the_instance(make: Make, tmp_path: Path) -> None:

@@ -26,10 +26,11 @@ def jwt(role: str, project: str = "abcd") -> str:
 
 
 POOLER = "aws-0-eu-central-1.pooler.supabase.com"
+DATABASE = f"postgresql://postgres.abcd:tH1sW0rd@{POOLER}:5432/postgres"
 SOUND = {
     "SUPABASE_URL": "https://abcd.supabase.co", "SUPABASE_ANON_KEY": "sb_publishable_9f3k",
     "SUPABASE_SERVICE_ROLE_KEY": "sb_secret_Zq81mvXk", "OPERATOR_API_KEY": "pW4xN0q8sUe2Yb7L",
-    "DATABASE_URL": f"postgresql://postgres.abcd:tH1sW0rd@{POOLER}:5432/postgres?sslmode=require",
+    "DATABASE_URL": f"{DATABASE}?sslmode=require",
     "API_HOST": "0.0.0.0", "API_PORT": "$PORT", "CORS_ORIGINS": '["*"]', "RENDER": "true", "WEB_CONCURRENCY": "1",  # noqa: S104
 }  # fmt: skip
 REFUSED: list[tuple[Role, dict[str, str], str, str]] = [
@@ -37,6 +38,19 @@ REFUSED: list[tuple[Role, dict[str, str], str, str]] = [
     (WEB, {"SUPABASE_URL": "http://abcd.supabase.co"}, "SUPABASE_URL", "not encrypted"),
     (WEB, {"SUPABASE_URL": "https://abcd.supabase.co/rest/v1"}, "SUPABASE_URL", "more than a host"),
     (WEB, {"SUPABASE_URL": "https://[abcd"}, "SUPABASE_URL", "no https address"),
+    (WEB, {"SUPABASE_URL": "https://<ref>.supabase.co"}, "SUPABASE_URL", "no https address"),
+    (WEB, {"SUPABASE_SERVICE_ROLE_KEY": " sb_publishable_x\n"}, "SUPABASE_SERVICE_ROLE_KEY", "for the public"),
+    (WEB, {"SUPABASE_ANON_KEY": " sb_secret_other"}, "SUPABASE_ANON_KEY", "publishable key"),
+    (WORKER, {"SUPABASE_SERVICE_ROLE_KEY": f"Bearer {jwt('service_role')}"}, "SUPABASE_SERVICE_ROLE_KEY", "blank"),
+    (WORKER, {"SUPABASE_SERVICE_ROLE_KEY": "schlüssel"}, "SUPABASE_SERVICE_ROLE_KEY", "no key has"),
+    (WORKER, {"SUPABASE_SERVICE_ROLE_KEY": '"sb_secret_x"'}, "SUPABASE_SERVICE_ROLE_KEY", "quotation marks"),
+    (WEB, {"OPERATOR_API_KEY": "'pW4xN0q8sUe2Yb7L'"}, "OPERATOR_API_KEY", "quotation marks"),
+    (WEB, {"PORT": '"8000"'}, "PORT", "quotation marks"),
+    (WEB, {"DATABASE_URL": f"{DATABASE}?sslmode=Require"}, "DATABASE_URL", "disable, allow, prefer, require"),
+    (WEB, {"DATABASE_URL": f"{DATABASE.replace(':t', ':@t')}?sslmode=require"}, "DATABASE_URL", "percent-encoded"),
+    (WEB, {"DATABASE_URL": f"{DATABASE}?pgbouncer=true"}, "DATABASE_URL", "take pgbouncer="),
+    (WEB, {"DATABASE_URL": f"postgresql+asyncpg{DATABASE[10:]}"}, "DATABASE_URL", "postgresql:// alone"),
+    (WEB, {"DATABASE_URL": DATABASE.replace("5432", "54321234")}, "DATABASE_URL", "host:port"),
     (WEB, {"SUPABASE_SERVICE_ROLE_KEY": "sb_publishable_x"}, "SUPABASE_SERVICE_ROLE_KEY", "sb_secret_"),
     (WORKER, {"SUPABASE_SERVICE_ROLE_KEY": jwt("anon")}, "SUPABASE_SERVICE_ROLE_KEY", "service_role key"),
     (WEB, {"SUPABASE_SERVICE_ROLE_KEY": jwt("service_role", "efgh")}, "SUPABASE_SERVICE_ROLE_KEY", "another project"),
@@ -89,6 +103,10 @@ STARTS: list[tuple[Role, dict[str, str]]] = [
     (WORKER, {"SUPABASE_SERVICE_ROLE_KEY": "", "SUPABASE_KEY": "sb_secret_x"}),
     (WORKER, {"SUPABASE_SECRET_KEY": SOUND["SUPABASE_SERVICE_ROLE_KEY"]}),
     (WORKER, {"SUPABASE_ANON_KEY": "your_anon_key"}),
+    (WEB, {name: f" {value}\n" for name, value in SOUND.items()}),  # as they are pasted
+    (WORKER, {name: f" {value}\n" for name, value in SOUND.items()}),
+    (COMMAND, {"TIPOFF_H2H_2025_TOKEN_COMMAND": "'my program' 'its argument'"}),
+    (WEB, {"SUPABASE_URL": "http://[::1]:54321"}),
     (WEB, {"SUPABASE_SERVICE_ROLE_KEY": "", "OPERATOR_API_KEY": ""}),
     (WEB, {"SUPABASE_URL": "https://data.example.org/"}),
     (WEB, {"DATABASE_URL": "postgresql://postgres:a@db.abcd.supabase.co:5432/postgres"}),
@@ -138,6 +156,15 @@ def test_it_starts(bare: pytest.MonkeyPatch, role: Role, changed: dict[str, str]
     """A refusal of something that works and is safe."""
     _set(bare, changed)
     checked_settings(role)
+
+
+def test_what_was_pasted_with_blanks_is_used_without(bare: pytest.MonkeyPatch) -> None:
+    """A database named with a line's end, a key that no header can carry; secrets that the log then does not hide."""
+    _set(bare, {name: f" {value}\n" for name, value in SOUND.items()})
+    settings = checked_settings(WORKER)
+    assert (settings.supabase_url, settings.port) == (SOUND["SUPABASE_URL"], 8000)
+    for name in ("SUPABASE_SERVICE_ROLE_KEY", "DATABASE_URL", "OPERATOR_API_KEY"):
+        assert SOUND[name] in settings.secrets()
 
 
 def test_a_laptop_needs_no_setting(bare: pytest.MonkeyPatch) -> None:

@@ -48,11 +48,10 @@ def _look() -> Report:
     line = Line(lambda: address(settings), limits.patience)
     inspector = Inspector(settings, limits, SystemClock(), line, lambda: artifacts(settings))
     before = None
-    with contextlib.closing(line):
-        report = inspector.look()
-        with contextlib.suppress(psycopg.Error, InputError, KeyError, ValueError):
-            newest = reports.newest(line.connection())
-            before = read_report(newest) if newest else None
+    report = inspector.look()
+    with contextlib.suppress(psycopg.Error, InputError, KeyError, ValueError), line.use() as connection:
+        newest = reports.newest(connection)
+        before = read_report(newest) if newest else None
     return report.since(before)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ def export(
 ) -> None:
     """Write the whole instance (matches, raw payloads, models, ledger, jobs) while it goes on working."""
     settings = read_settings()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a session that was cut off, too, leaves nothing behind
+        signal.signal(number, signal.default_int_handler)
     with owners_database(settings) as pool, artifacts(settings) as store, progress("export") as report:
         manifest = write(pool, store, path, SystemClock().now(), report)
     if json:

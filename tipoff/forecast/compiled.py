@@ -5,6 +5,7 @@ Light: nothing here imports numba.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import importlib.metadata
@@ -12,11 +13,13 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
 
 KERNELS = Path(__file__).parent / "kernels"
+COMMAND = (sys.executable, "-m", "tipoff.forecast.warm")
 
 
 def cache_folder() -> Path:
@@ -27,35 +30,42 @@ def cache_folder() -> Path:
     return Path(base) / f"kernels-{digest}"
 
 
+def is_compiled() -> bool:
+    """Whether everything is compiled for this machine; also where nothing could be kept, so that nobody tries."""
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return True
+    return (folder / _mark()).exists() or not os.access(folder, os.W_OK)
+
+
 def note_compiled() -> None:
     """Say that everything is compiled for this machine."""
     (cache_folder() / _mark()).touch()
 
 
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Of several processes one compiles, and the others wait."""
+    with (cache_folder() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def environment() -> dict[str, str]:
+    """What the process that compiles is told: nothing secret."""
+    kept = ("PATH", "HOME", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "PYTHONPATH", "LANG")
+    return {name: os.environ[name] for name in kept if name in os.environ}
+
+
 def compile_first(patience: float) -> None:
     """Return once the kernels are compiled: at once where they are, else after a process that compiles them.
 
-    Of several processes one compiles and the others wait. Where the folder cannot be written nothing is done, and
-    whoever calls a kernel compiles it for itself. Raises subprocess.SubprocessError where compiling fails.
+    Raises subprocess.SubprocessError where that fails or takes longer than `patience` seconds.
     """
-    folder = cache_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("w")
-    except OSError:
-        return
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / _mark()).exists():
-            subprocess.run(
-                [sys.executable, "-m", "tipoff.forecast.warm"], check=True, timeout=patience, env=_environment()
-            )
-
-
-def _environment() -> dict[str, str]:
-    """Nothing secret."""
-    kept = ("PATH", "HOME", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "PYTHONPATH", "LANG")
-    return {name: os.environ[name] for name in kept if name in os.environ}
+    if not is_compiled():
+        subprocess.run(COMMAND, check=True, timeout=patience, env=environment())
 
 
 def _mark() -> str:

@@ -1,18 +1,13 @@
 """`python -m tipoff.forecast.warm` compiles every kernel into NUMBA_CACHE_DIR, so that no first training has to.
 
-Images do this when they are built, workers before the first job that needs kernels.
+Images do this when they are built, workers when they start on a new disk.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 
-from tipoff.domain.match import Match, MatchStatus
-from tipoff.forecast.compiled import note_compiled
-from tipoff.forecast.gaussian import GaussianFilter
-from tipoff.forecast.params import BUILT_IN
-from tipoff.forecast.state import state_after
-from tipoff.forecast.table import build_table
+from tipoff.forecast.compiled import alone, is_compiled, note_compiled
 
 BEGIN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 MATCHES = 200
@@ -20,6 +15,12 @@ MATCHES = 200
 
 def warm() -> None:
     """Fit, walk and learn a few made-up matches: what a training and the live filter compile."""
+    from tipoff.domain.match import Match, MatchStatus
+    from tipoff.forecast.gaussian import GaussianFilter
+    from tipoff.forecast.params import BUILT_IN
+    from tipoff.forecast.state import state_after
+    from tipoff.forecast.table import build_table
+
     matches = [
         Match(
             str(n), BEGIN + n * dt.timedelta(hours=1), "A", "B", "C", "D", "1", MatchStatus.FINAL, 50 + n % 9, 60,
@@ -29,8 +30,10 @@ def warm() -> None:
     table = build_table(matches)
     GaussianFilter().fit(table).walk(table, 2)
     state_after(BUILT_IN, matches)
-    note_compiled()
 
 
-if __name__ == "__main__":
-    warm()
+if __name__ == "__main__" and not is_compiled():
+    with alone():
+        if not is_compiled():
+            warm()
+            note_compiled()

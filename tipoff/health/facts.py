@@ -43,40 +43,25 @@ class Facts:
 
 
 class Line:
-    """The connection of the checks."""
+    """A connection of the checks: made for each use, as a session pooler has few places and a look is brief."""
 
     def __init__(self, dsn: Callable[[], str], patience: float) -> None:
         self._dsn, self._patience = dsn, patience
         self._connection: Connection | None = None
-        self._left = False
-
-    def connection(self) -> Connection:
-        """The connection, made where there is none; raises psycopg.Error, TipoffError where no address is set."""
-        if self._connection is None or self._connection.closed:
-            kwargs = {
-                **connection_kwargs("tipoff health"),
-                "connect_timeout": max(2, int(self._patience)),
-                "autocommit": True,
-            }
-            self._connection = connecting.Connection.connect(self._dsn(), **kwargs)
-            configure(self._connection, f"{int(1000 * self._patience / 4)}ms")
-        return self._connection
 
     @contextlib.contextmanager
     def use(self) -> Iterator[Connection]:
-        """The connection; whoever fails on it gives it back, so that one that was cut off is not left open."""
-        try:
-            yield self.connection()
-        except BaseException:
-            self.close()
-            raise
-        if self._left:
-            self.close()
-
-    def leave(self) -> None:
-        """Nobody uses it any more but who hangs on it, and who gives it back at the end."""
-        self._left = True
-        self.cut()
+        """A connection, given back at the end; raises psycopg.Error, TipoffError where no address is set."""
+        kwargs = {
+            **connection_kwargs("tipoff health"), "connect_timeout": max(2, int(self._patience)), "autocommit": True,
+        }  # fmt: skip
+        with contextlib.closing(connecting.Connection.connect(self._dsn(), **kwargs)) as connection:
+            self._connection = connection
+            try:
+                configure(connection, f"{int(1000 * self._patience / 4)}ms")
+                yield connection
+            finally:
+                self._connection = None
 
     def cut(self) -> None:
         """Whoever waits on it gets an error at once."""
@@ -84,23 +69,9 @@ class Line:
         if connection is not None:
             shut(connection)
 
-    def close(self) -> None:
-        """Give it back."""
-        if self._connection is not None:
-            with contextlib.suppress(psycopg.Error):
-                self._connection.close()
-            self._connection = None
-
 
 def gather(line: Line, limits: HealthSettings, horizon: int, clock: Clock, since: dt.datetime | None = None) -> Facts:
     """Ask everything, also for jobs that failed after `since`; raises psycopg.OperationalError where it is away."""
-    try:
-        return _gather(line, limits, horizon, clock, since)
-    except psycopg.OperationalError:  # the server may have ended the connection while it was idle
-        return _gather(line, limits, horizon, clock, since)
-
-
-def _gather(line: Line, limits: HealthSettings, horizon: int, clock: Clock, since: dt.datetime | None) -> Facts:
     late, present = 60 * limits.schedule_minutes_warning, 3 * limits.every + 2 * limits.patience
     with line.use() as connection:
         begun = time.perf_counter()

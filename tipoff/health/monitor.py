@@ -68,8 +68,6 @@ class Monitor:
         self._own.cut()
         if self._thread.ident is not None:
             self._thread.join(timeout=2.0)
-        self._line.close()
-        self._own.close()
         if self._rescue is not None:
             self._rescue.stop()
 
@@ -113,8 +111,6 @@ class Monitor:
     def _look(self, began: dt.datetime | None, *, whole: bool = False) -> Report:
         before = self._latest
         found = self._inspector.look(began, whole=whole, after=self._kept).since(before)
-        if any(f.rule == "database_unwritable" for f in found.findings):
-            self._line.close()  # a session may have been made so; the next look asks in a new one
         self._latest, self._looked = found, time.monotonic()
         self._learned = self._looked
         return found
@@ -185,7 +181,7 @@ class Monitor:
 
     def _renew(self) -> None:
         """Whoever hangs on the connection keeps it to itself; a new one is made when needed."""
-        self._own.leave()
+        self._own.cut()
         self._own = Line(self._dsn, self._limits.patience)
 
     def _keep(self, line: Line, report: Report) -> list[Told]:

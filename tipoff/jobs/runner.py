@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -103,14 +104,13 @@ def _progress(send: Callable[[dict[str, Any]], None]) -> Callable[[float, str], 
 
 def _run(task: Task, progress: Callable[[float, str], None]) -> dict[str, Any]:
     """Run one handler; what it returned or raised as an event."""
-    from tipoff.forecast.compiled import compile_first
     from tipoff.jobs.work import Work
 
     os.environ.update(task.environment)
     try:
         with Work(task, progress) as work:
-            if task.kernels:
-                compile_first(task.deadline - time.monotonic())
+            if task.kernels and (ended := _compiling_ended(task)):
+                return ended
             result = load(task.run)(work)
             if work.ended:
                 return {"outcome": "ended"}
@@ -125,6 +125,20 @@ def _run(task: Task, progress: Callable[[float, str], None]) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is the job's error, never lost
         traceback.print_exc()
         return _error(error)
+
+
+def _compiling_ended(task: Task) -> dict[str, Any] | None:
+    """Compile the kernels first, where they are not; the event where whoever did it was killed, as for a handler."""
+    from tipoff.forecast.compiled import compile_first
+
+    try:
+        compile_first(task.deadline - time.monotonic())
+    except subprocess.CalledProcessError as error:
+        if error.returncode >= 0:
+            raise
+        name = signal.Signals(-error.returncode).name
+        return failed("killed", f"the process that compiles was ended by {name}", "compiled", transient=True)
+    return None
 
 
 def load(run: str) -> Callable[[Any], Any]:

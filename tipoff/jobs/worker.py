@@ -21,6 +21,7 @@ from typing import Any
 import psycopg
 
 from tipoff.domain.job import Job, JobError
+from tipoff.forecast.compiled import COMMAND, environment, is_compiled
 from tipoff.jobs import schedule
 from tipoff.jobs.deployment import Deployment
 from tipoff.jobs.presence import Presence
@@ -78,6 +79,8 @@ class Worker:
     ) -> None:  # fmt: skip
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
         self._types, self._only = types, list(only or types)
+        self._compiling: set[str] = set()
+        """types that wait until the kernels are compiled"""
         self._timing, self._report, self._schedules = timing or Timing(), report, schedules
         self._store = LeaseStore(deployment.dsn, self.name, self._timing.lease)
         self._dsn = deployment.dsn
@@ -103,8 +106,11 @@ class Worker:
     async def run(self) -> None:
         """Until `stop`."""
         sweep()
+        if not is_compiled():
+            self._compiling = {name for name in self._only if self._types[name].kernels}
         self._say(f"worker {self.name} runs {', '.join(self._only)}")
-        helpers = [self._watched(work) for work in (self._listen(), self._beat_for_ever(), self._presence.tell())]
+        works = (self._listen(), self._beat_for_ever(), self._presence.tell(), self._compile())
+        helpers = [self._watched(work) for work in works]
         try:
             await self._work()
             await self._drain()
@@ -119,6 +125,27 @@ class Worker:
         if self._broken is not None:
             raise self._broken
         self._say(f"worker {self.name} stopped")
+
+    async def _compile(self) -> None:
+        """On a new disk the kernels are compiled first, and others take the jobs that need them meanwhile."""
+        if not self._compiling:
+            return
+        begun = time.monotonic()
+        process = await asyncio.create_subprocess_exec(*COMMAND, env=environment())
+        try:
+            code = await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        self._say(f"the kernels were compiled in {time.monotonic() - begun:.0f} s (exit code {code})")
+        self._compiling = set()
+        self._look_now = True
+        self._wake.set()
+
+    @property
+    def _takes(self) -> list[str]:
+        return [name for name in self._only if name not in self._compiling]
 
     async def _write_the_rest(self) -> None:
         """A last try to write what ended; what cannot be written now is another attempt's once the lease is over."""
@@ -167,7 +194,7 @@ class Worker:
 
     async def _look(self) -> None:
         idle = not self._held and not self._store.unwritten
-        found = await self._store.look(self._only, list(self._types), list(self._held))
+        found = await self._store.look(self._takes, list(self._types), list(self._held))
         for job_id in found.cancel:
             if job_id in self._held and self._held[job_id].works:
                 self._held[job_id].slot.stop("cancel")
@@ -181,7 +208,7 @@ class Worker:
             self._wake.set()
         if found.waiting or found.expired or self._store.unwritten:
             await self._settle()
-        elif self._drain_only and idle:
+        elif self._drain_only and idle and not self._compiling:
             self.stop()
 
     async def _settle(self) -> None:
@@ -190,7 +217,7 @@ class Worker:
         if not free and not self._store.unwritten:
             return
         begun = time.monotonic()
-        jobs = await self._store.settle(self._only, len(free))
+        jobs = await self._store.settle(self._takes, len(free))
         lease = begun + self._timing.lease - self._timing.margin
         for job, slot in zip(jobs, free, strict=False):
             self._held[job.id] = Held(job, slot, begun, begun)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+SSL_MODES = ("", "disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 PROJECT = re.compile(r"(?:db\.)?([a-z0-9-]+)\.supabase\.(?:co|in|red)")
 
 
@@ -106,8 +107,9 @@ def place_of(address: str) -> Place | None:
     except (psycopg.ProgrammingError, UnicodeError):
         return None
     place = Place(*(found.get(name, "") for name in ("host", "port", "user", "password", "sslmode")))
-    usable = found and "@" not in place.host and re.fullmatch(r"[\d,]*", place.port)
-    return place if usable else None
+    ports = [one for one in place.port.split(",") if one]
+    usable = found and "@" not in place.host and place.sslmode in SSL_MODES
+    return place if usable and all(one.isdecimal() and 1 <= int(one) <= 65535 for one in ports) else None
 
 
 def is_near(host: str) -> bool:

@@ -5,8 +5,35 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tipoff.refusals.addresses import Key, Place, is_near, on_a_private_network, place_of, project_of, read_key
+from tipoff.refusals.addresses import (
+    SSL_MODES,
+    Key,
+    Place,
+    is_near,
+    on_a_private_network,
+    place_of,
+    project_of,
+    read_key,
+)
 from tipoff.refusals.given import PLACEHOLDER, Fault, Given, split
+
+HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
+KEY = re.compile(r"[!-~]+")
+OTHERS = (
+    (
+        re.compile(r"^postgres(ql)?\+\w+://"),
+        "begin it with postgresql:// alone: Postgres knows nothing that follows a +",
+    ),
+    (
+        re.compile(r"[?&](pgbouncer|pool_mode|connection_limit|pool_timeout|schema)="),
+        "take pgbouncer=, pool_mode=, connection_limit=, pool_timeout= and schema= away: Postgres knows none of them",
+    ),
+    (
+        re.compile(rf"[?&]sslmode=(?!({'|'.join(SSL_MODES[1:])})(&|$))"),
+        f"sslmode is one of {', '.join(SSL_MODES[1:])}",
+    ),
+)
+"""what other programs' addresses have, and the mend"""
 
 
 def project(given: Given) -> Iterator[Fault]:
@@ -15,9 +42,10 @@ def project(given: Given) -> Iterator[Fault]:
     if not url or url.startswith(PLACEHOLDER):
         return
     parts, mend = split(url), "give https://<ref>.supabase.co (Supabase: Project Settings, Data API)"
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+    host = (parts.hostname if parts else None) or ""
+    if parts is None or parts.scheme not in ("http", "https") or not HOST.fullmatch(host):
         yield Fault("SUPABASE_URL", "is no https address", mend)
-    elif parts.scheme == "http" and not is_near(parts.hostname):
+    elif parts.scheme == "http" and not is_near(host):
         yield Fault("SUPABASE_URL", "is not encrypted, and the service key is sent to it", mend)
     elif parts.path.strip("/") or parts.query or parts.fragment or parts.username:
         yield Fault("SUPABASE_URL", "has more than a host", mend)
@@ -30,13 +58,15 @@ def service_key(given: Given) -> Iterator[Fault]:
         return
     key, ours = read_key(text), project_of(given.settings.supabase_url)
     mend = "give the secret key (sb_secret_...) or the service_role key (Supabase: Project Settings, API Keys)"
-    if key.kind in (Key.PUBLIC, Key.USER):
+    if not KEY.fullmatch(text):
+        yield Fault("SUPABASE_SERVICE_ROLE_KEY", "has a sign or a blank that no key has", mend)
+    elif key.kind in (Key.PUBLIC, Key.USER):
         yield Fault("SUPABASE_SERVICE_ROLE_KEY", "is a key for the public: it may store nothing", mend)
     elif key.project and ours and key.project != ours:
         yield Fault("SUPABASE_SERVICE_ROLE_KEY", "belongs to another project than SUPABASE_URL", mend)
     several = {
         value for name in ("SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_SECRET_KEY", "SUPABASE_KEY")
-        if (value := given.environment.get(name, ""))
+        if (value := given.environment.get(name, "").strip())
     }  # fmt: skip
     if len(several) > 1:
         yield Fault(
@@ -69,11 +99,12 @@ def _database(name: str, address: str, given: Given) -> Iterator[Fault]:
         return
     place = place_of(address)
     if place is None:
-        yield Fault(
-            name, "is no address of a Postgres",
+        usual = (
             "give postgresql://user:password@host:port/name (Supabase: Connect, Session pooler); signs like @ / : "
-            "in a password are percent-encoded",
-        )  # fmt: skip
+            "in a password are percent-encoded"
+        )
+        mend = next((mend for sign, mend in OTHERS if sign.search(address)), usual)
+        yield Fault(name, "is no address of a Postgres", mend)
         return
     yield from _role_of(name, place)
     ours = project_of(given.settings.supabase_url)

@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterator
 
 from tipoff.refusals.given import Fault, Given, Role, placeholders, split
+from tipoff.settings import Settings, names_of
 
 RESERVED_PORTS = (18012, 18013, 19099)
 """ports that Render keeps for itself"""
+COMMANDS = {"TIPOFF_H2H_2025_TOKEN_COMMAND"}
+"""whose quotation marks are their own"""
 BUCKET = re.compile(r"[A-Za-z0-9._-]{1,100}")
 SOURCES = ("h2h-2026", "h2h-2025", "league")
 
@@ -23,6 +26,15 @@ def missing(given: Given) -> Iterator[Fault]:
         yield Fault(
             "DATABASE_URL", "is not set", "a worker needs it; Supabase: Connect, Session pooler, with the password"
         )
+
+
+def quoted(given: Given) -> Iterator[Fault]:
+    """Values pasted with the quotation marks that a shell would have taken away."""
+    names = {name for field in Settings.model_fields.values() for name in names_of(field)} - COMMANDS
+    for name in sorted(names):
+        value = given.environment.get(name, "").strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            yield Fault(name, "has quotation marks around it", "take them away: nothing does it here")
 
 
 def ports(given: Given) -> Iterator[Fault]:

@@ -40,6 +40,7 @@ def migrate(pool: Pool, folder: Path = FOLDER) -> list[str]:
 
     Any number of processes may begin at once: one applies, the others wait for it and find it done. A database that
     is as new as this code, or newer, is only looked at, so that a role that may not change it can begin too.
+    Raises StorageError where the role may not change it.
     The Supabase CLI takes no lock. Where it applied a file while this one waited, its row in the history counts.
     """
     applied = []
@@ -50,8 +51,13 @@ def migrate(pool: Pool, folder: Path = FOLDER) -> list[str]:
         try:
             with pool.connection() as connection, connection.transaction():
                 new = _apply(connection, version, name, sql)
-        except psycopg.Error:
+        except psycopg.Error as error:
             if version in pending(pool, folder):
+                if isinstance(error, psycopg.errors.InsufficientPrivilege):
+                    raise StorageError(
+                        f"migration {version} needs the owner of the database ({error}): give its address as "
+                        "TIPOFF_OWNER_DATABASE_URL"
+                    ) from error
                 raise
             new = False
         if new:

@@ -7,7 +7,7 @@ absent value), times with their offset, numbers as Postgres writes them. What Po
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -86,8 +86,8 @@ def counts(connection: Connection, names: Sequence[str]) -> dict[str, int]:
     return {name: int(rows) for name, rows in connection.execute(query).fetchall()}
 
 
-def rows(connection: Connection, table: Table) -> Iterator[str]:
-    """Each row as a JSON object, in the order of the primary key, one at a time."""
+def rows(connection: Connection, table: Table) -> Generator[str, None, None]:
+    """Each row as a JSON object, in the order of the primary key; closed before the connection does anything else."""
     asked = sql.SQL("select {} from public.{} order by {}").format(
         sql.SQL(", ").join(map(_shown, table.columns, table.types)), sql.Identifier(table.name),
         sql.SQL(", ").join(map(sql.Identifier, table.key)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import gzip
 import hashlib
@@ -27,11 +28,14 @@ SAID_EVERY = 1000
 def export(pool: Pool, store: ArtifactStore, target: Path, now: dt.datetime, progress: Progress = quiet) -> Manifest:
     """Write the whole instance to `target`; one row is in memory at a time, and nothing is left where it fails.
 
-    Raises InputError where the schema is not that of this code or `target` is there already, ArtifactError where a
-    model's file cannot be read (also where it was pruned meanwhile: then export again).
+    `pool` is that of the tables' owner. Raises InputError where it is not, where the schema is not that of this code
+    or `target` is there already, ArtifactError where a model's file cannot be read (also where it was pruned
+    meanwhile: then export again).
     """
     with writing(target) as writer, pool.connection() as connection, connection.transaction():
         transfer.begin_reading(connection)
+        if not ledger.owns_ledger(connection):  # nobody else sees the last numbers that sequences gave
+            raise InputError("an export reads as the owner of the tables: set TIPOFF_OWNER_DATABASE_URL")
         version = transfer.schema_version(connection)
         if version != files()[-1][0]:
             raise InputError(
@@ -62,8 +66,12 @@ def _tables(connection: Connection, writer: Writer, progress: Progress) -> dict[
             progress(min(0.99, (done + rows) / total), f"{table}: {rows:,} rows")
 
         with writer.part(name) as out:
-            with gzip.GzipFile(filename="", fileobj=out, mode="wb", compresslevel=6, mtime=0) as packed:
-                rows = _lines(transfer.rows(connection, table), packed.write, said)
+            # closed at once where writing fails: the connection that is copied from answers nobody else until then
+            with (
+                gzip.GzipFile(filename="", fileobj=out, mode="wb", compresslevel=6, mtime=0) as packed,
+                contextlib.closing(transfer.rows(connection, table)) as found,
+            ):
+                rows = _lines(found, packed.write, said)
             parts[name] = _part(out, rows)
         before += rows
     return parts
