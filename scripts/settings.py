@@ -22,7 +22,7 @@ GROUPS = {
         "client_header", "reads_a_minute", "writes_a_minute", "failures_a_minute", "streams",
     ),
     "Matches": ("source", "spacing", "token", "token_command", "league_url", "league_label", "seed"),
-    "Forecasts and jobs": ("horizons", "heads_every", "heads_git", "job_modules", "one_service"),
+    "Forecasts and jobs": ("horizons", "heads_every", "heads_git", "fresh_price", "job_modules", "one_service"),
     "People and logs": ("alert_urls", "webhooks_private", "log"),
     "Set by the platform": ("render",),
 }  # fmt: skip

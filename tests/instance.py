@@ -28,6 +28,8 @@ ODD = (
     "insert into odds_quotes (external_id, bookmaker, market, line, price_over, price_under, quoted_at) values "
     "('SOON', 'Book', 'total', -0.0::float8, 1.0000000000000002, 1e300, '2026-03-01T00:00:00.000001Z'), "
     "('SOON', 'Book', 'spread', 'NaN', 'Infinity', 2, '2026-03-01T23:59:59.999999+13')",
+    "insert into odds_waiting (external_id, bookmaker, market, line, price_over, price_under, quoted_at, reason, "
+    "detail) values ('NOBODY', 'Book', 'total', 'NaN', 1.5, 'Infinity', now(), 'no_such_match', %(strange)s)",
     "update job_queue set status = 'completed', progress = 100, attempt = 1, token = 9007199254740993, "
     "started_at = created_at, finished_at = clock_timestamp(), result = 'null', message = %(strange)s "
     "where type = 'cleanup'",

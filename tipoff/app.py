@@ -30,6 +30,7 @@ from tipoff.api.live.routes import routes as live
 from tipoff.api.matches.routes import routes as matches
 from tipoff.api.metrics.routes import Metrics
 from tipoff.api.models.routes import routes as models
+from tipoff.api.odds.routes import routes as odds
 from tipoff.api.players.routes import routes as players
 from tipoff.api.predictions.routes import routes as predictions
 from tipoff.api.record.routes import routes as record
@@ -110,8 +111,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.told_to_stop = told_to_stop
     problems.install(app)
     for routes in (
-        matches, players, teams, predictions, models, record, ledger, jobs, schedules, live, system, health, alerts,
-        webhooks, keys,
+        matches, players, teams, predictions, odds, models, record, ledger, jobs, schedules, live, system, health,
+        alerts, webhooks, keys,
     ):  # fmt: skip
         app.router.routes.extend(routes.routes)  # include_router would match each request twice
     app.router.routes.append(Metrics(backend, hub).route)

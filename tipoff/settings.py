@@ -121,6 +121,12 @@ class Settings(BaseSettings):
         validation_alias="TIPOFF_LEAGUE_LABEL",
         description="What the raw archive calls the built-in league.",
     )
+    fresh_price: float = Field(
+        default=15.0,
+        gt=0,
+        validation_alias="TIPOFF_FRESH_PRICE",
+        description="Minutes for which a posted price is fresh: edge and expected value are shown against it.",
+    )
     job_modules: Annotated[list[str], NoDecode] = Field(
         default=[],
         validation_alias="TIPOFF_JOB_MODULES",

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from tipoff.backtest.market import compare_with_market
+from tipoff.backtest.posted import IN_PLAY, SOMETHING_ELSE
 from tipoff.backtest.run import Window, run_backtest
+from tipoff.cli.backtest import read_folders
 from tipoff.domain.match import Match, MatchStatus
 from tipoff.domain.quote import Quote
 from tipoff.errors import InputError
 from tipoff.forecast.distribution import ScoreDistribution
 from tipoff.forecast.gaussian import GaussianFilter
 from tipoff.forecast.prices import compare, last_before
-from tipoff.ingest.parse import parse
+from tipoff.ingest.matching import match_quotes
 from tipoff.ingest.quotes import read_quotes
-from tipoff.upstream.recorded import RecordedSource
 
 START = dt.datetime(2026, 7, 8, 10, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
@@ -60,27 +62,23 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str) -> None:
 
 @pytest.mark.recorded
 def test_against_real_lines(recorded_nba: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A total that a bookmaker's line beats; hyper-parameters from before the first quote."""
-    source = RecordedSource(recorded_nba)
-    found = [m for day in source.days for answer in source.fetch_day(day) for m in parse(answer).matches]
-    matches = [m for m in found if m.status is MatchStatus.FINAL]
+    """A total that a bookmaker's line beats; hyper-parameters and results from before each quote."""
+    matches, _ = read_folders([recorded_nba])
+    found = match_quotes(read_quotes(recorded_nba.parent / "odds_fanduel_totals_2026-07.jsonl"), matches)
+    assert not found.unmatched
     window = Window(dt.date(2026, 7, 5), dt.date(2026, 7, 6), dt.date(2026, 8, 5), lead=2)
-    backtest = run_backtest(matches, window, [GaussianFilter()])
-    made = backtest.forecasts["filter"]
-    ids = backtest.table.ids[backtest.graded]
-    forecasts = {
-        external_id: ScoreDistribution(*(float(v) for v in numbers))
-        for external_id, *numbers in zip(
-            ids, made.margin_mean, made.margin_sd, made.total_mean, made.total_sd, strict=True
-        )
-    }
-    quotes = list(read_quotes(recorded_nba.parent / "odds_fanduel_totals_2026-07.jsonl"))
-    [c] = compare(quotes, forecasts, {m.external_id: m for m in matches})
+    filter_ = GaussianFilter()
+    run_backtest(matches, window, [filter_])
+    made = compare_with_market(filter_.params_, matches, found.quotes, window.first, window.last)
+    assert made.left_out == {IN_PLAY: 185, SOMETHING_ELSE: 6}
+    [group] = made.groups
+    last = next(one for one in group.compared if one.selection == "last")
     with capsys.disabled():
-        print(f"\n{c.matches} matches with a quote before the start: {dataclasses.asdict(c)}")
-    assert c.matches >= 350
-    assert c.our_error is not None
-    assert c.line_error is not None
-    assert c.our_error.mean < c.line_error.mean
-    assert c.difference.mean < 0
-    assert c.our_log_loss.mean <= 0.685
+        print(f"\n{last.matches} matches with a price before the start: {dataclasses.asdict(last)}")
+    assert (last.matches, last.prices) == (357, 357)
+    assert last.error["market"].mean == pytest.approx(8.97, abs=0.005)
+    assert last.error["model"].mean < last.error["market"].mean
+    assert last.log_loss["market"].mean == pytest.approx(0.6930, abs=5e-5)
+    assert last.log_loss["model"].mean <= 0.685
+    assert last.log_loss_difference["model"].mean < 0
+    assert {e.n for e in (*last.error.values(), *last.log_loss.values())} == {357}

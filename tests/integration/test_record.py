@@ -206,8 +206,8 @@ def test_posted_prices_appear_in_the_record(pool: Pool, replayed: tuple[list[Mat
         Quote(match.external_id, "Book", "winner", None, 1.01, 20.0, match.start + 5 * MINUTE),
     ]
     with pool.connection() as connection:
-        assert quotes.keep(connection, made) == 3
-        assert quotes.keep(connection, made) == 0
+        assert quotes.keep(connection, made) == (3, [])
+        assert quotes.keep(connection, made) == (0, [])
     found = record(pool, HORIZONS, now)
     assert found is not None
     assert [(p.market, p.matches) for p in found.prices] == [("total", 1), ("winner", 1)]

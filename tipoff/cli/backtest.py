@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import datetime as dt
 import json as json_module
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import typer
 
-from tipoff.backtest.report import forecast_lines, report
+from tipoff.backtest.market import compare_with_market
+from tipoff.backtest.report import as_json, forecast_lines, report
 from tipoff.backtest.run import Window, default_window, refuse_leaks, run_backtest
+from tipoff.cli.market import market_tables
 from tipoff.cli.output import err, measures_table, print_json, progress
 from tipoff.domain.match import Match
+from tipoff.domain.quote import Posted
 from tipoff.errors import InputError
 from tipoff.forecast.baselines import ladder
 from tipoff.forecast.forecaster import Forecaster
 from tipoff.forecast.gaussian import GaussianFilter
+from tipoff.ingest.matching import match_quotes
 from tipoff.ingest.parse import parse
+from tipoff.ingest.quotes import read_quotes
 from tipoff.upstream.recorded import RecordedSource
 
 
@@ -51,26 +58,52 @@ def backtest(
     last: str | None = typer.Option(None, "--to", help="Last day that is graded."),
     lead: int = typer.Option(2, min=0, help="Minutes before the start at which a match is forecast."),
     model: list[str] = typer.Option([], help="Models to run, the first compared with the others; default all."),
+    odds: Path | None = typer.Option(None, help="Posted prices (JSON lines, CSV): the filter against the market."),
     forecasts: Path | None = typer.Option(None, help="Write one JSON object a graded match to this file."),
     json: bool = typer.Option(False, "--json", help="One JSON value on stdout and nothing else."),
 ) -> None:
     """Forecast recorded matches walking forward, and measure it; fails when it looks like a leak."""
     models = choose(model)
+    posted = [] if odds is None else _posted(odds, models)
     matches, refused = read_folders(paths)
     window = _window(matches, fit_until, first, last, lead)
     with progress("backtest") as say:
         result = run_backtest(matches, window, models, say)
+    against = None if odds is None else _against(posted, matches, window, models)
     if forecasts is not None:
         with forecasts.open("w") as file:
             for line in forecast_lines(result, models[0].name):
                 file.write(json_module.dumps(line) + "\n")
     if json:
-        print_json(report(result))
+        print_json(report(result) | ({} if against is None else {"odds": against}))
     else:
         measures_table(report(result))
+        if against is not None:
+            market_tables(against)
     if refused:
         err.print(f"{refused} rows could not be believed and were left out", highlight=False)
     refuse_leaks(result)
+
+
+def _posted(path: Path, models: list[Forecaster]) -> list[Posted]:
+    """A file of prices, read before anything is fitted; raises InputError where there is no filter to compare."""
+    if not any(isinstance(model, GaussianFilter) for model in models):
+        raise InputError("--odds compares the filter: leave --model out, or name filter among them")
+    return list(read_quotes(path))
+
+
+def _against(posted: list[Posted], matches: list[Match], window: Window, models: list[Forecaster]) -> dict[str, Any]:
+    """The filter against posted prices, with what could not be matched; as JSON values."""
+    fitted = next(model for model in models if isinstance(model, GaussianFilter))
+    found = match_quotes(posted, matches)
+    with progress("prices") as say:
+        made = compare_with_market(fitted.params_, matches, found.quotes, window.first, window.last, say)
+    reasons = Counter(one.reason for one in found.unmatched)
+    answer: dict[str, Any] = as_json(made)
+    return answer | {
+        "prices": made.prices + len(found.unmatched), "left_out": made.left_out | dict(reasons),
+        "swapped": found.swapped, "respelled": found.respelled, "unmatched": as_json(found.unmatched),
+    }  # fmt: skip
 
 
 def _window(matches: list[Match], fit_until: str | None, first: str | None, last: str | None, lead: int) -> Window:

@@ -21,7 +21,7 @@ from tipoff.errors import InputError
 from tipoff.forecast.distribution import ScoreDistribution
 from tipoff.forecast.explain import FEW, Explanation, explain
 from tipoff.forecast.markets import MARKETS, against_posted, all_markets
-from tipoff.forecast.odds import from_american, from_fractional
+from tipoff.forecast.odds import read_price
 from tipoff.forecast.ratings import Rated, leaderboard
 from tipoff.pipeline.state import Live, bring_up_to_date
 from tipoff.storage import fixtures, ledger, matches
@@ -85,17 +85,7 @@ def _posted(market: str | None, line: float | None, over: str | None, under: str
         return {}
     if over is None or under is None:
         raise InputError("a posted market needs both prices: --over and --under")
-    return {"market": market, "line": line, "prices": (_price(over), _price(under))}
-
-
-def _price(text: str) -> float:
-    if "/" in text:
-        return from_fractional(text)
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise InputError(f"{text!r} is not a price: 1.91, -110 or 10/11") from error
-    return from_american(value) if text[0] in "+-" else value
+    return {"market": market, "line": line, "prices": (read_price(over), read_price(under))}
 
 
 def _say(live: Live, fixture: Fixture, posted: dict[str, Any], json: bool) -> None:

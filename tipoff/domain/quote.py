@@ -1,4 +1,4 @@
-"""A posted price."""
+"""Posted prices: of a match that is known, and as a file has them."""
 
 from __future__ import annotations
 
@@ -17,3 +17,31 @@ class Quote:
     over: float
     under: float
     quoted_at: dt.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Posted:
+    """A quote before its match was found: named by an id, by players and start, or by both.
+
+    Over is the first player's side where the market is the winner or the spread.
+    """
+
+    external_id: str | None
+    start: dt.datetime | None
+    player_a: str | None
+    player_b: str | None
+    bookmaker: str
+    market: str
+    line: float | None
+    over: float
+    under: float
+    quoted_at: dt.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unmatched:
+    """A quote whose match was not found: a reason for programs and a sentence."""
+
+    posted: Posted
+    reason: str
+    detail: str

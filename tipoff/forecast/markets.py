@@ -15,6 +15,8 @@ from tipoff.forecast.odds import METHODS, american, bet, fractional
 
 MARKETS = ("winner", "total", "spread", "team_total_a", "team_total_b")
 MOST_LINES = 201
+FARTHEST = 4.0
+"""deviations from our mean beyond which a posted line is taken for that of something else"""
 
 
 def near(mean: float) -> float:
@@ -38,6 +40,29 @@ def price(distribution: ScoreDistribution, market: str, line: float | None = Non
     if market in ("team_total_a", "team_total_b"):
         return distribution.team_total(market[-1], line)
     raise InputError(f"no market {market!r}; there are {', '.join(MARKETS)}")
+
+
+def about(distribution: ScoreDistribution, market: str, line: float | None) -> tuple[float, float, float]:
+    """What a market is about, in points: over is above the first number; mean and deviation of the value.
+
+    The value is the margin (A - B) of the winner and the spread, the total, or a side's points.
+    """
+    d, line = distribution, line or 0.0
+    side = math.hypot(d.margin_sd, d.total_sd) / 2
+    threshold, mean, sd = {
+        "winner": (0.0, d.margin_mean, d.margin_sd),
+        "spread": (0.0 - line, d.margin_mean, d.margin_sd),
+        "total": (line, d.total_mean, d.total_sd),
+        "team_total_a": (line, d.mean_a, side),
+        "team_total_b": (line, d.mean_b, side),
+    }[market]
+    return threshold, mean, sd
+
+
+def is_of_something_else(distribution: ScoreDistribution, market: str, line: float | None) -> bool:
+    """Whether a posted line is so far away that it is not this match's: a quarter's total under the match's name."""
+    threshold, mean, sd = about(distribution, market, line)
+    return market != "winner" and abs(threshold - mean) > FARTHEST * sd
 
 
 def main_line(distribution: ScoreDistribution, market: str) -> float:

@@ -67,6 +67,23 @@ def from_fractional(text: str) -> float:
     return 1 + float(value)
 
 
+def read_price(text: str) -> float:
+    """A posted price as people write it (1.91, -110, +120 or 10/11) to decimal odds; raises InputError.
+
+    >>> read_price("1.91"), read_price("-200"), read_price("+150"), read_price("3/2")
+    (1.91, 1.5, 2.5, 2.5)
+    """
+    if "/" in text:
+        return from_fractional(text)
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise InputError(f"{text!r} is not a price: 1.91, -110 or 10/11") from error
+    price = from_american(value) if text.strip()[0] in "+-" else value
+    _check(price)
+    return price
+
+
 def overround(prices: Sequence[float]) -> float:
     """By how much the implied probabilities of posted decimal prices exceed 1."""
     return sum(_implied(prices)) - 1

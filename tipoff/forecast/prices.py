@@ -12,16 +12,16 @@ from tipoff.domain.match import Match
 from tipoff.domain.quote import Quote
 from tipoff.forecast.bootstrap import Estimate, day_block_mean
 from tipoff.forecast.distribution import ScoreDistribution
-from tipoff.forecast.markets import price
+from tipoff.forecast.markets import about, is_of_something_else, price
 from tipoff.forecast.odds import shin
 from tipoff.forecast.table import minutes
 
-COMPARED = ("winner", "total")
+COMPARED = ("winner", "total", "spread")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PriceComparison:
-    """One bookmaker's market: log loss of its prices without their margin and of ours; for totals also the MAE.
+    """One bookmaker's market: log loss of its prices without their margin and of ours; with a line also the MAE.
 
     `difference` is our log loss less the prices' (below 0: ours is better); points for the errors. Matches
     that ended on the line are in the errors and not in the log losses.
@@ -53,7 +53,11 @@ def compare(
     last = last_before(quotes, {key: match.start for key, match in results.items()})
     groups: dict[tuple[str, str], list[Quote]] = {}
     for (bookmaker, market, external_id), quote in sorted(last.items()):
-        if market in COMPARED and external_id in forecasts:
+        if (
+            market in COMPARED
+            and external_id in forecasts
+            and not is_of_something_else(forecasts[external_id], market, quote.line)
+        ):
             groups.setdefault((bookmaker, market), []).append(quote)
     return [_compared(bookmaker, market, group, forecasts, results) for (bookmaker, market), group in groups.items()]
 
@@ -67,10 +71,12 @@ def _compared(
         match, forecast = results[quote.external_id], forecasts[quote.external_id]
         a, b = match.score_a or 0, match.score_b or 0
         day = minutes(match.start) // 1440
-        came = a - b if market == "winner" else a + b - (quote.line or 0.0)
-        if market == "total":
+        threshold, mean, _ = about(forecast, market, quote.line)
+        value = a + b if market == "total" else a - b
+        came = value - threshold
+        if market != "winner":
             line_errors.append(abs(came))
-            our_errors.append(abs(a + b - forecast.total_mean))
+            our_errors.append(abs(value - mean))
             all_days.append(day)
         if came == 0:
             continue
@@ -81,10 +87,10 @@ def _compared(
         days.append(day)
     their_losses, our_losses, blocks = np.array(theirs), np.array(ours), np.array(days, dtype=np.int64)
     points = np.array(all_days, dtype=np.int64)
-    total = market == "total"
+    lined = market != "winner"
     return PriceComparison(
         bookmaker, market, len(quotes), day_block_mean(their_losses, blocks), day_block_mean(our_losses, blocks),
         day_block_mean(our_losses - their_losses, blocks),
-        day_block_mean(np.array(line_errors), points) if total else None,
-        day_block_mean(np.array(our_errors), points) if total else None,
+        day_block_mean(np.array(line_errors), points) if lined else None,
+        day_block_mean(np.array(our_errors), points) if lined else None,
     )  # fmt: skip

@@ -18,10 +18,10 @@ from tipoff.storage.pool import Connection
 
 EXPORTED = (
     "raw_payloads", "quarantine", "players", "matches", "match_arrivals", "upcoming_matches", "player_stats",
-    "team_stats", "team_players", "odds_quotes", "model_registry", "filter_states", "model_performance",
-    "feature_importance", "player_ratings", "ledger", "match_predictions", "track_record", "job_queue",
-    "pipeline_jobs", "job_logs", "job_schedules", "schedule_ticks", "system_health", "health_findings", "alerts",
-    "api_keys",
+    "team_stats", "team_players", "odds_quotes", "odds_waiting", "model_registry", "filter_states",
+    "model_performance", "feature_importance", "player_ratings", "ledger", "match_predictions", "track_record",
+    "job_queue", "pipeline_jobs", "job_logs", "job_schedules", "schedule_ticks", "system_health", "health_findings",
+    "alerts", "api_keys",
 )  # fmt: skip
 """in an order in which every row finds what it refers to"""
 NOT_EXPORTED = {

@@ -26,9 +26,11 @@ from tipoff.api.matches.schemas import (
     UpcomingPage,
     UpcomingRow,
 )
+from tipoff.api.posted import fresh
 from tipoff.api.problems import ProblemError
 from tipoff.api.routing import LONGEST_NAME, STORED, Format, Named, backend_of, described, router
 from tipoff.domain.match import Fixture
+from tipoff.forecast.distribution import ScoreDistribution
 from tipoff.forecast.known import KnownState
 from tipoff.storage import browse, overview
 from tipoff.storage.browse import Wanted
@@ -94,12 +96,15 @@ def list_upcoming(
         else:
             found, following = _sure(connection, state, wanted, limit, after, confidence)
         sealed = seals(connection, [row.external_id for row, _ in found])
+        distributions = {row.external_id: said[0] for row, said in found if said}
+        posted = fresh(connection, distributions, backend.settings.fresh_price)
         items = [
             UpcomingRow(
-                **row.model_dump(), forecast=forecast, sealed=[one.horizon for one in sealed[row.external_id]]
+                **row.model_dump(), forecast=said[1] if said else None,
+                sealed=[one.horizon for one in sealed[row.external_id]], posted=posted.get(row.external_id, []),
             )
-            for row, forecast in found
-        ]
+            for row, said in found
+        ]  # fmt: skip
         return items, following
 
     def made(connection: Connection, items: list[UpcomingRow], next_cursor: str | None) -> UpcomingPage:
@@ -114,7 +119,7 @@ def list_upcoming(
     return answers.listed(request, format, UpcomingRow, page, place, TOPICS, made)
 
 
-Said = list[tuple[MatchRow, Forecast | None]]
+Said = list[tuple[MatchRow, tuple[ScoreDistribution, Forecast] | None]]
 
 
 def _ahead(
@@ -123,7 +128,7 @@ def _ahead(
     """Fixtures with what is said of them, and the place to go on from (None: no more)."""
     found = browse.booked(connection, wanted, limit + 1, after)
     shown = [match_row(row) for row in found[:limit]]
-    said = [forecast for _, forecast in forecasts(state, [fixture_of(row) for row in shown])] if state else []
+    said = forecasts(state, [fixture_of(row) for row in shown]) if state else []
     return (
         [(row, said[i] if said else None) for i, row in enumerate(shown)],
         _place(shown[-1]) if len(found) > limit else None,
@@ -137,7 +142,7 @@ def _sure(
     kept: Said = []
     for _ in range(AHEAD // BATCH):
         found, after = _ahead(connection, state, wanted, BATCH, after)
-        kept += [(row, said) for row, said in found if said and max(said.p_a, said.p_b) >= confidence]
+        kept += [(row, said) for row, said in found if said and max(said[1].p_a, said[1].p_b) >= confidence]
         if len(kept) > limit:
             return kept[:limit], _place(kept[limit - 1][0])
         if after is None:

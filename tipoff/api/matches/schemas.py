@@ -19,6 +19,12 @@ FORECAST: dict[str, Any] = {
     "margin_low": -10.0, "margin_high": 16.6, "total_mean": 109.5, "total_sd": 12.4, "total_low": 93.6,
     "total_high": 125.4, "fair_a": 1.613, "fair_b": 2.632, "known_a": 412, "known_b": 97,
 }  # fmt: skip
+POSTED: dict[str, Any] = {
+    "bookmaker": "Book", "market": "total", "line": 109.5, "quoted_at": "2026-11-25T05:28:00Z",
+    "over": {"price": 1.91, "probability": 0.497, "market_probability": 0.4945, "edge": 0.0025, "expected": -0.0507},
+    "under": {"price": 1.87, "probability": 0.503, "market_probability": 0.5055, "edge": -0.0025,
+              "expected": -0.0594},
+}  # fmt: skip
 SEAL: dict[str, Any] = {
     "row": 812, "hash": "0f" * 32, "horizon": 30, "start": START, "sealed_at": "2026-11-25T05:33:02Z",
     "model": "0a" * 32, "p_a": 0.61, "margin_mean": 3.1, "margin_sd": 10.4, "total_mean": 109.2, "total_sd": 12.4,
@@ -41,6 +47,16 @@ def _utc(moment: dt.datetime) -> dt.datetime:
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_utc)]
+
+
+class MarketName(enum.StrEnum):
+    """Over means side A for the winner, and side A covering for the spread."""
+
+    WINNER = "winner"
+    TOTAL = "total"
+    SPREAD = "spread"
+    TEAM_TOTAL_A = "team_total_a"
+    TEAM_TOTAL_B = "team_total_b"
 
 
 class MatchStatus(enum.StrEnum):
@@ -98,6 +114,27 @@ class Forecast(BaseModel):
     fair_b: float | int | str | None
     known_a: int = Field(description="Results known of player A; few: it leans on what newcomers usually do.")
     known_b: int
+
+
+class PostedSide(BaseModel):
+    """One side of a posted market; an edge is a difference of opinion, and nothing more follows from it."""
+
+    price: float = Field(description="Decimal.")
+    probability: float = Field(description="Ours.")
+    market_probability: float = Field(description="The price's, without the bookmaker's margin; a push left out.")
+    edge: float = Field(description="Ours less the price's, a push left out.")
+    expected: float = Field(description="Return on a stake of 1 that the forecast expects.")
+
+
+class Posted(BaseModel):
+    """A price that is fresh against the forecast of now; over is side A for the winner and the spread."""
+
+    bookmaker: str
+    market: MarketName
+    line: float | None
+    quoted_at: dt.datetime = Field(description="When it was posted: that old it is.")
+    over: PostedSide
+    under: PostedSide
 
 
 class Grade(BaseModel):
@@ -188,6 +225,7 @@ class UpcomingRow(MatchRow):
 
     forecast: Forecast | None
     sealed: list[int] = Field(description="Minutes before the start at which its forecast is sealed already.")
+    posted: list[Posted] = Field(description="Fresh prices: the newest of each bookmaker's markets.")
 
 
 class UpcomingPage(BaseModel):
@@ -195,7 +233,7 @@ class UpcomingPage(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{
         "items": [{**MATCH, "status": "scheduled", "score_a": None, "score_b": None, "forecast": FORECAST,
-                   "sealed": [30]}],
+                   "sealed": [30], "posted": [POSTED]}],
         "next_cursor": None, "as_of": "2026-11-25T05:31:00Z", "model_version": 3, "streams": ["Ebasketball 1"],
         "total": 61}]})  # fmt: skip
 

@@ -15,11 +15,11 @@ from tipoff.api import answers, cursors
 from tipoff.api.access import Scope
 from tipoff.api.forecasts import DIGITS, OddsFormat, forecasts, odds, seals
 from tipoff.api.matches.routes import LINK, TOPICS, Cursor, Limit, Player, Team, fixture_of, known_match
-from tipoff.api.matches.schemas import MatchStatus
+from tipoff.api.matches.schemas import MarketName, MatchStatus
+from tipoff.api.posted import fresh
 from tipoff.api.predictions.schemas import (
     Line,
     Market,
-    MarketName,
     Part,
     Prediction,
     PredictionDetail,
@@ -75,13 +75,16 @@ def list_predictions(
         found = browse.booked(connection, wanted, limit + 1, after)
         fixtures = [Fixture(*row[:7]) for row in found[:limit]]
         sealed = seals(connection, [f.external_id for f in fixtures])
+        made = forecasts(newest.state, fixtures, odds_format)
+        by_id = {f.external_id: d for f, (d, _) in zip(fixtures, made, strict=True)}
+        posted = fresh(connection, by_id, backend.settings.fresh_price)
         items = [
             Prediction(
                 external_id=f.external_id, start=f.start, player_a=f.player_a, player_b=f.player_b, team_a=f.team_a,
                 team_b=f.team_b, stream=f.stream, forecast=forecast, market=priced(d, market, line, odds_format),
-                sealed=[one.horizon for one in sealed[f.external_id]],
+                sealed=[one.horizon for one in sealed[f.external_id]], posted=posted[f.external_id],
             )
-            for f, (d, forecast) in zip(fixtures, forecasts(newest.state, fixtures, odds_format), strict=True)
+            for f, (d, forecast) in zip(fixtures, made, strict=True)
         ]  # fmt: skip
         return items, (fixtures[-1].start, fixtures[-1].external_id) if len(found) > limit else None
 
@@ -147,7 +150,8 @@ def get_prediction(request: Request, external_id: Named, odds_format: OddsIn = O
         sealed = seals(connection, [external_id])[external_id]
         if row.status is not MatchStatus.SCHEDULED or row.start <= overview.now(connection):
             return PredictionDetail(
-                **row.model_dump(), forecast=None, why=[], cautions=[], markets=[], exact_scores=[], seals=sealed,
+                **row.model_dump(), forecast=None, why=[], cautions=[], markets=[], posted=[], exact_scores=[],
+                seals=sealed,
                 as_of=None, model_version=None,
             )  # fmt: skip
         newest, fixture = backend.newest.get(connection), fixture_of(row)
@@ -160,6 +164,7 @@ def get_prediction(request: Request, external_id: Named, odds_format: OddsIn = O
         return PredictionDetail(
             **row.model_dump(), forecast=forecast, why=_parts(explained), cautions=explained.cautions,
             markets=ladders,
+            posted=fresh(connection, {external_id: d}, backend.settings.fresh_price)[external_id],
             exact_scores=[Score(a=a, b=b, probability=round(p, DIGITS)) for a, b, p in markets.exact_scores(d)],
             seals=sealed, as_of=newest.learned_at, model_version=newest.version,
         )  # fmt: skip

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-import enum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, Strict
 
 from tipoff.api.forecasts import OddsFormat
-from tipoff.api.matches.schemas import FORECAST, MATCH, Forecast, MatchRow, Moment, Seal
+from tipoff.api.matches.schemas import (
+    FORECAST,
+    MATCH,
+    POSTED,
+    Forecast,
+    MarketName,
+    MatchRow,
+    Moment,
+    Posted,
+    Seal,
+)
 from tipoff.api.routing import LONGEST_NAME
 
 MARKET: dict[str, Any] = {"market": "total", "line": 109.5, "over": 0.497, "push": 0.0, "under": 0.503,
@@ -19,16 +28,6 @@ PART: dict[str, Any] = {"name": "players", "margin": 2.9, "margin_sd": 1.1, "tot
 FIXTURE: dict[str, Any] = {**MATCH, "status": "scheduled", "score_a": None, "score_b": None}
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Line = Annotated[float, Field(ge=-500, le=500, allow_inf_nan=False, multiple_of=0.5)]
-
-
-class MarketName(enum.StrEnum):
-    """Over means side A for the winner, and side A covering for the spread."""
-
-    WINNER = "winner"
-    TOTAL = "total"
-    SPREAD = "spread"
-    TEAM_TOTAL_A = "team_total_a"
-    TEAM_TOTAL_B = "team_total_b"
 
 
 class Market(BaseModel):
@@ -56,6 +55,7 @@ class Prediction(BaseModel):
     forecast: Forecast
     market: Market
     sealed: list[int] = Field(description="Minutes before the start at which a forecast is sealed already.")
+    posted: list[Posted] = Field(description="Fresh prices: the newest of each bookmaker's markets.")
 
 
 class PredictionPage(BaseModel):
@@ -63,7 +63,8 @@ class PredictionPage(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{
         "items": [{**{k: FIXTURE[k] for k in ("external_id", "start", "player_a", "player_b", "team_a", "team_b",
-                                              "stream")}, "forecast": FORECAST, "market": MARKET, "sealed": [30]}],
+                                              "stream")}, "forecast": FORECAST, "market": MARKET, "sealed": [30],
+                   "posted": [POSTED]}],
         "next_cursor": None, "as_of": "2026-11-25T05:31:00Z", "model_version": 3, "model": "0a" * 32}]})  # fmt: skip
 
     items: list[Prediction]
@@ -96,7 +97,7 @@ class PredictionDetail(MatchRow):
     """One match: what is said of it now and why, or what was sealed of it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{
-        **FIXTURE, "forecast": FORECAST, "why": [PART], "cautions": [], "markets": [MARKET],
+        **FIXTURE, "forecast": FORECAST, "why": [PART], "cautions": [], "markets": [MARKET], "posted": [POSTED],
         "exact_scores": [{"a": 56, "b": 53, "probability": 0.0011}], "seals": [], "as_of": "2026-11-25T05:31:00Z",
         "model_version": 3}]})  # fmt: skip
 
@@ -104,6 +105,7 @@ class PredictionDetail(MatchRow):
     why: list[Part]
     cautions: list[str]
     markets: list[Market]
+    posted: list[Posted] = Field(description="Fresh prices: the newest of each bookmaker's markets.")
     exact_scores: list[Score]
     seals: list[Seal]
     as_of: dt.datetime | None

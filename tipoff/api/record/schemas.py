@@ -70,7 +70,7 @@ class Baseline(BaseModel):
 
 
 class Prices(BaseModel):
-    """One bookmaker's market: log loss of its prices without their margin, and ours; for totals also the MAE."""
+    """One bookmaker's market: log loss of its prices without their margin, and ours; with a line the MAE too."""
 
     bookmaker: str
     market: str

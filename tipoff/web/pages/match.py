@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tipoff.api.forecasts import HALF_80, OddsFormat
+from tipoff.api.matches.schemas import MarketName
 from tipoff.api.predictions.routes import REACH, priced
-from tipoff.api.predictions.schemas import Market, MarketName
+from tipoff.api.predictions.schemas import Market
 from tipoff.forecast.distribution import Line, ScoreDistribution
 from tipoff.forecast.markets import exact_scores, ladder
 from tipoff.web import ask
@@ -20,6 +21,7 @@ from tipoff.web.charts import bar, distribution, heat
 from tipoff.web.charts.form import Result
 from tipoff.web.charts.form import chart as pills
 from tipoff.web.page import Pages, viewer_of
+from tipoff.web.posted import sided
 from tipoff.web.routing import Page
 from tipoff.web.words import moment, signed
 
@@ -78,7 +80,8 @@ async def show(request: Request) -> Response:
         "why": _why(forecast, a, b),
         "heat": _heat(said, match), "control": None if said is None else control(
             said, match, query.get("market", "total"), query.get("line", ""), viewer_of(request).chosen.odds),
-        "ladders": _ladders(said), "exact": exact_scores(said.d, EXACT) if said else [],
+        "posted": sided(match, forecast["posted"] if forecast else []), "ladders": _ladders(said),
+        "exact": exact_scores(said.d, EXACT) if said else [],
         "outcome": outcome_words(match),
     }  # fmt: skip
     return await pages.page(request, "match.html", values, sources=[detail, prediction])

@@ -14,6 +14,7 @@ from tipoff.forecast.interval import wilson
 from tipoff.web import ask, words
 from tipoff.web.charts import calibration, spark
 from tipoff.web.page import Pages, viewer_of
+from tipoff.web.posted import sided
 from tipoff.web.routing import Page
 
 ROWS = 50
@@ -43,6 +44,7 @@ async def show(request: Request) -> Response:
         "confidences": CONFIDENCES, "record": record.data if record.ok else None, "newcomer": NEWCOMER,
         "running": running.data["items"] if running.ok else [], "begun": bool(request.query_params.get("cursor")),
         "days": _days(page["items"], viewer_of(request).chosen.tz), "tiles": tiles(record),
+        "posted": {row["external_id"]: sided(row, row["posted"]) for row in page["items"] if row["posted"]},
         "calibration": calibrated(record), "behind": behind(page["as_of"], results),
     }  # fmt: skip
     return await pages.page(request, "upcoming.html", values, sources=[upcoming, record])

@@ -1,0 +1,1 @@
+"""Posted prices over HTTP."""
