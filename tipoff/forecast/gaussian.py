@@ -13,6 +13,7 @@ from tipoff.forecast.fit import FitResult, fit_params, never
 from tipoff.forecast.forecaster import RESULT_DELAY, Forecasts
 from tipoff.forecast.kernels import walk
 from tipoff.forecast.params import Params
+from tipoff.forecast.position import positions
 from tipoff.forecast.state import empty_arrays
 from tipoff.forecast.table import MatchTable
 
@@ -60,4 +61,7 @@ class GaussianFilter:
             table.observed, self.params_.session_gap, lead + RESULT_DELAY, out, played,
         )  # fmt: skip
         sd = np.sqrt(out[:, :, 1])
-        return Forecasts(win_probability(out[0, :, 0], sd[0]), out[0, :, 0], sd[0], out[1, :, 0], sd[1], played)
+        return Forecasts(
+            win_probability(out[0, :, 0], sd[0]), out[0, :, 0], sd[0], out[1, :, 0], sd[1], played,
+            positions(table, lead, self.params_.session_gap),
+        )  # fmt: skip
