@@ -7,7 +7,7 @@ import pytest
 
 from tests.simulated import simulate
 from tipoff.forecast.position import LATEST, positions
-from tipoff.forecast.table import MatchTable, build_table
+from tipoff.forecast.table import MatchTable, Roster, build_table
 
 GAP = 240
 
@@ -34,6 +34,18 @@ def test_positions_are_what_counting_says(lead: int) -> None:
     made = positions(table, lead, GAP)
     assert made.tolist() == counted(table, lead)
     assert (lead == 400) == (len(np.unique(made)) == 1)
+
+
+def test_a_session_ends_after_the_gap_and_not_at_it() -> None:
+    """Two sessions for one, which no schedule with regular breaks would tell."""
+    rng, n = np.random.default_rng(3), 3000
+    pairs = [rng.permutation(8)[:2] for _ in range(n)]
+    start = np.cumsum(10 * rng.integers(0, 9, n))
+    index = np.column_stack([np.array(pairs), np.full((n, 4), 0)])
+    table = MatchTable(Roster(), [""] * n, start, index, np.zeros(n), np.zeros(n))
+    made = positions(table, 2, GAP)
+    assert made.tolist() == counted(table, 2)
+    assert {0.0, 0.5, LATEST} <= set(made.tolist())
 
 
 def test_nobody_has_played_in_an_empty_table() -> None:
