@@ -114,7 +114,7 @@ def _words(name: str, fixture: Fixture, margin: float, total: float, *, known: b
         "players": f"{ahead} is {points} stronger than {behind}",
         "teams": f"{ahead_team or 'the team'} is worth {points} more than {behind_team or 'the other'}",
         "form": f"today {ahead} plays {points} better than usual, compared with {behind}",
-        CIRCUMSTANCES: f"rest, hour and place in the session make {abs(total):.1f} points {'more' if total >= 0 else 'less'}",
+        CIRCUMSTANCES: f"rest, hour and place in the session move the total by {total:+.1f} points",
         "player with team": f"{ahead} does {points} better with this team than {behind} with theirs",
         "team today": f"with these teams today {ahead} has been {points} better than expected",
         "pair": f"against each other {ahead} has done {points} better than their strengths say",

@@ -160,7 +160,8 @@ def fit_params(
         )
     mean = float(np.mean(table.observed[1]))
     base = dataclasses.replace(base, total=dataclasses.replace(base.total, m_base=mean))
-    total = fit_filter(table, 1, base, start.total if start else None, lambda s, m: progress(s / 2, m), enough)
+    first, then = (start.total, start.margin) if start else (None, None)
+    total = fit_filter(table, 1, base, first, lambda s, m: progress(s / 2, m), enough)
     base = dataclasses.replace(base, total=total.params)
-    margin = fit_filter(table, 0, base, start.margin if start else None, lambda s, m: progress(0.5 + s / 2, m), enough)
+    margin = fit_filter(table, 0, base, then, lambda s, m: progress(0.5 + s / 2, m), enough)
     return dataclasses.replace(base, margin=margin.params), [margin, total]

@@ -20,8 +20,8 @@ from tipoff.forecast.table import MatchTable
 class GaussianFilter:
     """Margin and total by two full-covariance filters; `params` fixes hyper-parameters instead of fitting.
 
-    `base` is where a fit begins from and names the additions. Matches of players with fewer than `min_matches` of them are left out of the fit; `enough` ends it early, with
-    the best found so far.
+    `base` is where a fit begins from and names the additions. Matches of players with fewer than `min_matches` of
+    them are left out of the fit; `enough` ends it early, with the best found so far.
     """
 
     name = "filter"
@@ -64,4 +64,7 @@ class GaussianFilter:
             table.observed, self.params_.session_gap, lead + RESULT_DELAY, out, played, position,
         )  # fmt: skip
         sd = np.sqrt(out[:, :, 1])
-        return Forecasts(win_probability(out[0, :, 0], sd[0]), out[0, :, 0], sd[0], out[1, :, 0], sd[1], played)
+        return Forecasts(
+            win_probability(out[0, :, 0], sd[0]), out[0, :, 0], sd[0], out[1, :, 0], sd[1], played,
+            position,
+        )  # fmt: skip

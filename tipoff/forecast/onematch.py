@@ -1,7 +1,7 @@
 """One match taken apart in numpy: what its forecast adds up, state by state.
 
-The same rules as the compiled `kernels.forecast`: what time or a prior adds, how a newcomer leans on the opponent, how
-wide the match is.
+The same rules as the compiled `kernels.forecast`: what time or a prior adds, how a newcomer leans on the opponent,
+and how wide the match is.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ TOTAL = FilterParams(
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Params:
-    """Hyper-parameters of both filters, the session rule (minutes of gap that end a session), the additions in use."""
+    """Hyper-parameters of both filters, the minutes of gap that end a session, the additions in use."""
 
     margin: FilterParams = MARGIN
     total: FilterParams = TOTAL

@@ -87,7 +87,7 @@ def _before_additions(parts: Mapping[str, NDArray[Any]]) -> arrays.Arrays:
     if not 0 < used <= size.states:
         raise ModelFileError(f"filter state says that {used} of {size.states} states are in use")
     for name, target in made._asdict().items():
-        source = parts[name] if name in parts else target
+        source = parts.get(name, target)
         if source.dtype != target.dtype or source.ndim != target.ndim:
             raise ModelFileError(f"filter state has a {name} of type {source.dtype} and shape {source.shape}")
         both = tuple(slice(0, min(pair)) for pair in zip(source.shape, target.shape, strict=True))

@@ -8,7 +8,6 @@ from tipoff.forecast.arrays import LAST_BASE, NEVER, Arrays
 from tipoff.forecast.columns import (
     NOISE,
     POSITION,
-    Q,
     Q_BASE,
     Q_SESSION,
     Q_TEAM,
@@ -18,6 +17,7 @@ from tipoff.forecast.columns import (
     V_REGRESSOR,
     V_SESSION,
     V_TEAM,
+    Q,
 )
 from tipoff.forecast.kernels.covariance import entry
 from tipoff.forecast.kernels.effects import EFFECTS, days, effects, sign

@@ -13,7 +13,6 @@ from tipoff.forecast.columns import (
     M_BASE,
     NOISE,
     POSITION,
-    Q,
     Q_BASE,
     Q_SESSION,
     Q_TEAM,
@@ -24,6 +23,7 @@ from tipoff.forecast.columns import (
     V_REGRESSOR,
     V_SESSION,
     V_TEAM,
+    Q,
 )
 from tipoff.forecast.kernels.covariance import condition, link, new_state, reset, times
 from tipoff.forecast.kernels.effects import EFFECTS, days, effects, keep_effects, sign
