@@ -77,7 +77,7 @@ def _unpacked(parts: Mapping[str, NDArray[Any]]) -> arrays.Arrays:
 
 
 def _before_additions(parts: Mapping[str, NDArray[Any]]) -> arrays.Arrays:
-    """Format 1 had room for one session slot a player, the lower triangle, and knew nothing of what the additions need."""
+    """Format 1 had room for a session slot a player, the lower triangle, and nothing of what the additions need."""
     used, slots = int(parts["counters"][arrays.N_USED]), int(parts["counters"][arrays.N_SLOTS])
     size = arrays.Size(
         len(parts["pos_player"]), len(parts["pos_team"]), len(parts["pair_last"]), len(parts["stream_last"]),
