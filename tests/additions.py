@@ -23,6 +23,8 @@ BEGIN = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 STREAMS, SHIFTS, TEAMS, SLOTS, MINUTES = 6, 3, 16, 14, 32
 ACTIVE = 30
 """players of one shift at any time, of whom about twenty play on a day"""
+PROPOSALS = 200
+"""groups among which the league chooses each time"""
 UNSEEN_DAYS = 10
 """who first plays after so many days is new to the league"""
 SIDE = np.array([[-1.0], [1.0]])
@@ -36,9 +38,9 @@ Two = tuple[float, float]
 class Truth:
     """Variances (points squared, drifts a day) of margin and total; the defaults are the plain structure."""
 
-    v0: Two = (25.0, 25.0)
+    v0: Two = (6.0, 10.0)
     q: Two = (0.027, 0.136)
-    v_link: Two = (9.0, 12.0)
+    v_link: Two = (6.0, 10.0)
     v_session: Two = (1.0, 1.9)
     v_team: Two = (7.3, 3.2)
     q_team: Two = (0.0019, 0.062)
@@ -51,7 +53,7 @@ class Truth:
     v_late: Two | None = None
     """newcomers: in place of `v_link` after the first days"""
     v_meeting: Two | None = None
-    """first-meeting: the league brings those together whose strengths differ by little"""
+    """first-meeting: strengths are all N(0, v0), and whom the league brings together first differ by about so much"""
     v_margin_scale: float = 0.0
     """margin-scale: variance of each player's part of the log-variance"""
     c_level: Two = (0.0, 0.0)
@@ -128,7 +130,7 @@ class Simulator:
         self.truth, self.days, self.newcomers = truth, days, newcomers
         self.rng = np.random.default_rng(seed)
         players = SHIFTS * ACTIVE + newcomers * days
-        self.strength = np.full((2, players), np.nan)
+        self.strength = np.full((2, players), np.nan) if truth.v_meeting is None else self._draw(truth.v0, players)
         self.teams = self._draw(truth.v_team, TEAMS)
         self.player_team = self._draw(truth.v_player_team, players, TEAMS)
         pair = self._draw(truth.v_pair, players, players)
@@ -139,6 +141,7 @@ class Simulator:
         )
         self.active = [np.arange(ACTIVE) + ACTIVE * shift for shift in range(SHIFTS)]
         self.next = SHIFTS * ACTIVE
+        self.met = np.zeros((players, players), dtype=bool)
 
     def _draw(self, variance: Two, *shape: int) -> F64:
         drawn = self.rng.standard_normal((2, *shape))
@@ -165,21 +168,24 @@ class Simulator:
 
     def _groups(self, shift: int) -> list[I64]:
         """Who plays with whom today: anyone with anyone, unless the league looks at strengths."""
-        waiting = self.rng.permutation(self.active[shift])
+        waiting = self.active[shift]
         made = []
         for size in self.rng.integers(3, 5, STREAMS):
-            host, waiting = waiting[0], waiting[1:]
-            weights = self._liking(host, waiting)
-            chosen = self.rng.choice(len(waiting), size - 1, replace=False, p=weights / weights.sum())
-            made.append(np.array([host, *waiting[chosen]]))
-            waiting = np.delete(waiting, chosen)
+            proposals = self.rng.permuted(np.tile(waiting, (PROPOSALS, 1)), axis=1)[:, :size]
+            liking = self._liking(proposals)
+            made.append(proposals[self.rng.choice(PROPOSALS, p=liking / liking.sum())])
+            waiting = np.setdiff1d(waiting, made[-1])
         return made
 
-    def _liking(self, host: int, others: I64) -> F64:
+    def _liking(self, groups: I64) -> F64:
+        """(groups,): how readily the league brings these (groups, seats) together, of whom some have not met."""
         if self.truth.v_meeting is None:
-            return np.ones(len(others))
-        apart = np.nan_to_num(self.strength[:, others] - self.strength[:, [host]])
-        return np.asarray(np.exp(-0.5 * (apart.T**2) @ (1 / np.array(self.truth.v_meeting))) + 1e-9)
+            return np.ones(len(groups))
+        apart = np.zeros(len(groups))
+        for a, b in itertools.combinations(groups.T, 2):
+            squared = (self.strength[:, a] - self.strength[:, b]) ** 2
+            apart += ~self.met[a, b] * (squared / np.array(self.truth.v_meeting)[:, None]).sum(axis=0)
+        return np.asarray(np.exp(-0.5 * (apart - apart.min())))
 
     def _admit(self, group: Group, day: int) -> None:
         """Who plays for the first time is about as strong as the first opponent."""
@@ -197,6 +203,7 @@ class Simulator:
         block = slot // (SLOTS // 2)
         teams = np.stack([self.rng.choice(TEAMS, len(seats), replace=False) for _ in range(2)])
         a, b = seats[group.a], seats[group.b]
+        self.met[a, b] = self.met[b, a] = True
         team_a, team_b = teams[block, group.a], teams[block, group.b]
         own = self._own(group, teams)[:, block] + self._form(group)
         mean = own[:, slot, group.a] + SIDE * own[:, slot, group.b] + self.pair[:, a, b]
