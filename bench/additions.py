@@ -34,6 +34,7 @@ BEFORE = "7e924ec"
 """the last commit without additions"""
 MEASURES = ("log_loss", "margin_error", "total_error", "margin_crps", "total_crps")
 COLD_DAYS = 14
+NAMES = tuple(ADDITIONS)
 
 
 class Grades:
@@ -50,7 +51,11 @@ class Grades:
 
     def _of(self, additions: tuple[str, ...]) -> Scores:
         print(f"fitting with {', '.join(additions) or 'no additions'}", file=sys.stderr)
-        return _scores(GaussianFilter(additions=additions).fit(self.earlier), self.table, self.begin)
+        return _scores(
+            GaussianFilter(base=dataclasses.replace(BUILT_IN, additions=additions)).fit(self.earlier),
+            self.table,
+            self.begin,
+        )
 
     def difference(self, more: tuple[str, ...], fewer: tuple[str, ...]) -> dict[str, Any]:
         """On all graded matches, and on those of the later half of the days."""
@@ -70,26 +75,26 @@ def additions(folder: Path = RECORDED) -> dict[str, Any] | None:
     return {
         "fit_until": str(WINDOW.fit_until), "first": str(WINDOW.first), "last": str(WINDOW.last),
         "matches": len(grades.days), "later": int(np.sum(grades.days > grades.middle)),
-        "cumulative": [_cumulative(grades, count) for count in range(len(ADDITIONS) + 1)],
-        "left_out": {name: grades.difference(ADDITIONS, _without(name)) for name in ADDITIONS},
+        "cumulative": [_cumulative(grades, count) for count in range(len(NAMES) + 1)],
+        "left_out": {name: grades.difference(NAMES, _without(name)) for name in NAMES},
         "cold_start": cold_start(grades.table),
         "costs": costs(folder),
     }  # fmt: skip
 
 
 def _without(name: str) -> tuple[str, ...]:
-    return tuple(other for other in ADDITIONS if other != name)
+    return tuple(other for other in NAMES if other != name)
 
 
 def _cumulative(grades: Grades, count: int) -> dict[str, Any]:
     """The first `count` additions: means, difference from one fewer, difference from the plain structure."""
-    chosen = ADDITIONS[:count]
+    chosen = NAMES[:count]
     scores = grades.of(chosen)
     return {
-        "adds": ADDITIONS[count - 1] if count else None,
+        "adds": NAMES[count - 1] if count else None,
         "means": {measure: float(getattr(scores, measure).mean()) for measure in MEASURES},
         "covered": {side: float(getattr(scores, f"{side}_inside").mean()) for side in ("margin", "total")},
-        "step": grades.difference(chosen, ADDITIONS[: max(count - 1, 0)]),
+        "step": grades.difference(chosen, NAMES[: max(count - 1, 0)]),
         "from_plain": grades.difference(chosen, ()),
     }
 
@@ -114,7 +119,7 @@ def _scores(model: GaussianFilter, table: MatchTable, begin: int) -> Scores:
 
 def _paired(one: Scores, other: Scores, days: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
     def apart(measure: str) -> F64:
-        return np.asarray(getattr(one, measure) - getattr(other, measure))[rows]
+        return np.asarray((getattr(one, measure) - getattr(other, measure))[rows])
 
     return {measure: dataclasses.asdict(day_block_mean(apart(measure), days[rows])) for measure in MEASURES}
 

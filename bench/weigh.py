@@ -5,6 +5,7 @@ Also run on the code of an earlier commit, which knows no additions: `before` in
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import functools
 import json
@@ -18,29 +19,34 @@ from bench.data import WINDOW, real
 from bench.measuring import best, peak_mb
 from tipoff.domain.match import Match
 from tipoff.forecast.gaussian import GaussianFilter
-from tipoff.forecast.params import Params
+from tipoff.forecast.params import BUILT_IN, Params
 from tipoff.forecast.state import FilterState, state_after
 from tipoff.forecast.table import MatchTable, build_table
 
 Make = Callable[..., GaussianFilter]
-ADDITIONS: dict[str, dict[str, Any]] = {"before": {}, "plain": {"additions": ()}, "all": {}}
 
 
-def weigh(matches: list[Match], additions: dict[str, Any]) -> dict[str, Any]:
+def model(name: str) -> Make:
+    """What makes a filter with all additions, with none, or as it was before there were any."""
+    if name == "plain":
+        return functools.partial(GaussianFilter, base=dataclasses.replace(BUILT_IN, additions=()))
+    return GaussianFilter
+
+
+def weigh(matches: list[Match], make: Make) -> dict[str, Any]:
     """Seconds to fit (kernels compiled), matches a second, milliseconds and bytes of the state, peak memory."""
-    make: Make = functools.partial(GaussianFilter, **additions)
     first = build_table([m for m in matches if m.start.date() <= WINDOW.fit_until])
     later = build_table([m for m in matches if m.start.date() <= WINDOW.fit_until + dt.timedelta(days=1)])
     _compile(make, first)
     params, cold = _fit(make(), first)
     _, warm = _fit(make(start=params), later)
     table = build_table(matches)
-    model = make(params).fit(table)
+    fitted = make(params).fit(table)
     state = state_after(params, matches)
     blob = state.to_bytes()
     return {
         "fitted_on": len(first), "cold_seconds": cold, "warm_seconds": warm,
-        "matches": len(table), "matches_a_second": len(table) / best(lambda: model.walk(table, WINDOW.lead)),
+        "matches": len(table), "matches_a_second": len(table) / best(lambda: fitted.walk(table, WINDOW.lead)),
         "states": int(state.arrays.counters[0]), "save_ms": 1000 * best(state.to_bytes),
         "load_ms": 1000 * best(lambda: FilterState.from_bytes(blob)), "state_bytes": len(blob), "peak_mb": peak_mb(),
     }  # fmt: skip
@@ -58,4 +64,4 @@ def _fit(model: GaussianFilter, table: MatchTable) -> tuple[Params, float]:
 if __name__ == "__main__":
     found = real(Path(sys.argv[2]))
     assert found is not None
-    print(json.dumps(weigh(found, ADDITIONS[sys.argv[1]])))
+    print(json.dumps(weigh(found, model(sys.argv[1]))))
