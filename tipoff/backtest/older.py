@@ -49,8 +49,11 @@ class WithoutOlder(GaussianFilter):
         made = super().walk(table.where(there), lead)
         played = np.zeros(len(table), dtype=np.int64)
         played[there] = made.played
-        means = made.p_a, made.margin_mean, made.margin_sd, made.total_mean, made.total_sd
-        return Forecasts(*(_spread(values, there) for values in means), played=played)
+        p_a, margin, margin_sd, total, total_sd = (
+            _spread(values, there)
+            for values in (made.p_a, made.margin_mean, made.margin_sd, made.total_mean, made.total_sd)
+        )
+        return Forecasts(p_a, margin, margin_sd, total, total_sd, played)
 
 
 def newer(table: MatchTable, older: Set[str]) -> NDArray[np.bool_]:
