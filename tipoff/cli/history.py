@@ -11,7 +11,7 @@ import typer
 from tipoff.backtest.report import as_json
 from tipoff.cli.context import database, parse_day, parse_time, read_settings
 from tipoff.cli.live import summary
-from tipoff.cli.output import out, print_json, progress
+from tipoff.cli.output import err, out, print_json, progress
 from tipoff.clock import SystemClock
 from tipoff.errors import InputError, UpstreamError
 from tipoff.pipeline.fetch import fetch as fetch_days
@@ -43,7 +43,11 @@ def fetch(
         raise InputError(f"--to {end} comes before --from {begin}")
     days = [end - dt.timedelta(days=i) for i in range((end - begin).days + 1)]
     with older_results(settings, clock) as source, database(settings) as pool, progress("history") as report:
-        done = fetch_days(pool, source, days, clock.now(), report)
+        try:
+            done = fetch_days(pool, source, days, clock.now(), report)
+        except KeyboardInterrupt:
+            err.print("stopped: what was answered is kept, and the same command goes on from there")
+            raise
     if json:
         print_json(dataclasses.asdict(done))
     else:
