@@ -27,6 +27,8 @@ class Forecasts:
     total_sd: F64
     played: NDArray[np.int64]
     """the fewer matches known of the two players when the forecast was made"""
+    position: F64
+    """mean number of matches that the two had played in their sessions, from results known then"""
 
     def slice(self, begin: int, end: int) -> Forecasts:
         """Forecasts begin to end (exclusive)."""

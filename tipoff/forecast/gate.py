@@ -128,7 +128,7 @@ def _constant(table: MatchTable, graded: slice) -> Forecasts:
     earlier = table.observed[:, : graded.start] if graded.start >= MIN_GRADED else table.observed
     sd, mean = earlier.std(axis=1), earlier.mean(axis=1)
     one = np.ones(n)
-    return Forecasts(one / 2, one * 0, one * sd[0], one * mean[1], one * sd[1], np.zeros(n, dtype=np.int64))
+    return Forecasts(one / 2, one * 0, one * sd[0], one * mean[1], one * sd[1], np.zeros(n, dtype=np.int64), one * 0)
 
 
 def _parameters(challenger: Model) -> Check:

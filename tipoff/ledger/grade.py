@@ -51,7 +51,7 @@ def score_sealed(numbers: F64, margin: F64, total: F64) -> dict[str, F64]:
     """Scores of sealed numbers, shape (5, n) in the order of NUMBERS, each of shape (n,)."""
     p_a, margin_mean, margin_sd, total_mean, total_sd = numbers
     nobody = np.zeros(numbers.shape[1], dtype=np.int64)
-    made = Forecasts(p_a, margin_mean, margin_sd, total_mean, total_sd, nobody)
+    made = Forecasts(p_a, margin_mean, margin_sd, total_mean, total_sd, nobody, np.zeros(len(nobody)))
     scores = score(made, margin, total)
     return {name: getattr(scores, name) for name in SCORED}
 

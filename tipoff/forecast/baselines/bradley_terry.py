@@ -14,6 +14,8 @@ from scipy.special import expit
 from tipoff.domain.progress import Progress, quiet
 from tipoff.forecast.baselines.constant import known_before, played_before
 from tipoff.forecast.forecaster import F64, RESULT_DELAY, Forecasts
+from tipoff.forecast.params import BUILT_IN
+from tipoff.forecast.position import positions
 from tipoff.forecast.table import MatchTable
 
 DAY = 1440
@@ -66,7 +68,7 @@ class BradleyTerry:
             )
         return Forecasts(
             p, margin, np.full(n, self.margin_sd_), total, np.full(n, self.total_sd_),
-            played_before(table, known_before(table, lead)),
+            played_before(table, known_before(table, lead)), positions(table, lead, BUILT_IN.session_gap),
         )  # fmt: skip
 
     def _designs(self, table: MatchTable) -> tuple[sparse.csr_array, sparse.csr_array]:

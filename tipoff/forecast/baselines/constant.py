@@ -8,6 +8,8 @@ import numpy as np
 
 from tipoff.domain.progress import Progress, quiet
 from tipoff.forecast.forecaster import F64, RESULT_DELAY, Forecasts
+from tipoff.forecast.params import BUILT_IN
+from tipoff.forecast.position import positions
 from tipoff.forecast.table import MatchTable
 
 RECENT = 2000
@@ -60,5 +62,5 @@ class Constant:
         return Forecasts(
             np.full(n, 0.5), np.zeros(n), np.full(n, self.margin_sd_),
             recent_total(table, known, self.total_mean_), np.full(n, self.total_sd_),
-            played_before(table, known),
+            played_before(table, known), positions(table, lead, BUILT_IN.session_gap),
         )  # fmt: skip

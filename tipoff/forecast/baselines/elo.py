@@ -10,6 +10,8 @@ import numpy as np
 from tipoff.domain.progress import Progress, quiet
 from tipoff.forecast.baselines.constant import known_before, played_before, recent_total
 from tipoff.forecast.forecaster import F64, Forecasts
+from tipoff.forecast.params import BUILT_IN
+from tipoff.forecast.position import positions
 from tipoff.forecast.table import MatchTable
 
 SCALE = math.log(10) / 400
@@ -44,7 +46,7 @@ class Elo:
         return Forecasts(
             _expected(d), self.points_ * d, np.full(n, self.margin_sd_),
             recent_total(table, known, self.total_mean_), np.full(n, self.total_sd_),
-            played_before(table, known),
+            played_before(table, known), positions(table, lead, BUILT_IN.session_gap),
         )  # fmt: skip
 
     def _differences(self, table: MatchTable, known: np.ndarray, k: float) -> F64:
