@@ -35,10 +35,11 @@ from tipoff.league.simulator import League
 from tipoff.league.truth import LeagueSettings
 from tipoff.pipeline.fetch import fetch
 from tipoff.pipeline.history import History
+from tipoff.pipeline.seal import append_seals, grade_known, knowledge_of
 from tipoff.pipeline.state import bring_up_to_date
 from tipoff.pipeline.wiring import older_results
 from tipoff.settings import Settings
-from tipoff.storage import health, matches, overview
+from tipoff.storage import health, ledger, matches, overview
 from tipoff.storage.pool import Pool
 from tipoff.upstream.older import OlderResults
 
@@ -279,3 +280,22 @@ def test_the_command(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
         assert "older results, 2024-04-" in out
         assert "to 2024-04-30" in out
         assert "not learned from" in out
+
+
+def test_older_results_grade_nothing(pool: Pool) -> None:
+    """A match without a result from the feed, void perhaps, that counts because the old API shows a score."""
+    activate(pool)
+    known, match = season()[1], season()[2][0]
+    begin = match.start - 60 * MINUTE
+    planned = {**wire_2026(match), "matchStatus": None, "teamAScore": None, "teamBScore": None}
+    bring(pool, told_2026([planned, *(wire_2026(m) for m in known)], begin))
+    with pool.connection() as connection:
+        ledger.open_ledger(connection, "replay", "test", begin)
+    live = bring_up_to_date(pool, begin)
+    at = match.start - 2 * MINUTE
+    assert append_seals(pool, live.state, knowledge_of(live, "test"), [(match, 2)], at).sealed == 1
+    end = match.start + 60 * MINUTE
+    bring(pool, told_2025([wire_2025(match)], end))
+    assert grade_known(pool, end) == 0
+    bring(pool, told_2026([wire_2026(match)], end + MINUTE))
+    assert grade_known(pool, end + MINUTE) == 1

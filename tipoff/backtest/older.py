@@ -5,8 +5,9 @@ Hyper-parameters are fitted once, without them, so that nothing else differs.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Set
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,13 +48,7 @@ class WithoutOlder(GaussianFilter):
         """Forecast every match that is not older; the others have no forecast (NaN)."""
         there = newer(table, self.other.older)
         made = super().walk(table.where(there), lead)
-        played = np.zeros(len(table), dtype=np.int64)
-        played[there] = made.played
-        p_a, margin, margin_sd, total, total_sd = (
-            _spread(values, there)
-            for values in (made.p_a, made.margin_mean, made.margin_sd, made.total_mean, made.total_sd)
-        )
-        return Forecasts(p_a, margin, margin_sd, total, total_sd, played)
+        return Forecasts(**{f.name: _spread(getattr(made, f.name), there) for f in dataclasses.fields(made)})
 
 
 def newer(table: MatchTable, older: Set[str]) -> NDArray[np.bool_]:
@@ -61,7 +56,7 @@ def newer(table: MatchTable, older: Set[str]) -> NDArray[np.bool_]:
     return np.array([one not in older for one in table.ids], dtype=np.bool_)
 
 
-def _spread(values: NDArray[np.float64], there: NDArray[np.bool_]) -> NDArray[np.float64]:
-    whole = np.full(len(there), np.nan)
+def _spread(values: NDArray[Any], there: NDArray[np.bool_]) -> NDArray[Any]:
+    whole = np.full(len(there), np.nan if values.dtype == np.float64 else 0, dtype=values.dtype)
     whole[there] = values
     return whole

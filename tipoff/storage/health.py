@@ -194,7 +194,7 @@ def freshness(connection: Connection) -> FreshnessFacts:
         f"""
         select
           (select last_fetched_at from raw_payloads where {FEED} order by last_fetched_at desc limit 1),
-          (select start_at from matches where status = 'final' order by start_at desc limit 1),
+          (select start_at from matches where status = 'final' and not older order by start_at desc limit 1),
           f.fixtures, f.horizon,
           (select count(*)::int from matches where start_at > now() - interval '24 hours'),
           q.day, q.hour, q.unreadable, u.unread, u.since

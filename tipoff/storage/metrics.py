@@ -69,7 +69,8 @@ def _of_tables(connection: Connection) -> dict[str, float]:
             as last_fetch,
           (select count(*) from raw_payloads where last_fetched_at > now() - interval '1 hour') as fetched,
           (select count(*) from raw_payloads where ingested_at is null) as payloads_waiting,
-          (select extract(epoch from start_at) from matches where status = 'final' order by start_at desc limit 1)
+          (select extract(epoch from start_at) from matches where status = 'final' and not older
+            order by start_at desc limit 1)
             as newest_result,
           (select count(*) from upcoming_matches where status = 'scheduled' and start_at > now())
             as fixtures,

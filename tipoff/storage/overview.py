@@ -44,7 +44,7 @@ def overview(connection: Connection) -> Overview:
         select current_setting('server_version'),
           (select max(version) from supabase_migrations.schema_migrations),
           (select last_fetched_at from raw_payloads where {FEED} order by last_fetched_at desc limit 1),
-          (select start_at from matches where status = 'final' order by start_at desc limit 1),
+          (select start_at from matches where status = 'final' and not older order by start_at desc limit 1),
           (select source from raw_payloads where {FEED} order by last_fetched_at desc limit 1), clock_timestamp()
         """
     ).fetchall()
