@@ -24,14 +24,14 @@ HASTY = Manners(spacing=0, sleep=lambda _: None, read_timeout=0.5, attempts=2)
 """a client that neither waits nor has patience"""
 
 
-def source_2026(url: str, manners: Manners = HASTY) -> H2H2026Source:
-    """The 2026 client."""
-    return H2H2026Source(url, FixedClock(NOW), manners)
+def source_2026(url: str, at: dt.datetime = NOW) -> H2H2026Source:
+    """The 2026 client, at that time."""
+    return H2H2026Source(url, FixedClock(at), HASTY)
 
 
-def source_2025(url: str, manners: Manners = HASTY) -> H2H2025Source:
+def source_2025(url: str) -> H2H2025Source:
     """The 2025 client, with the league's guest token."""
-    return H2H2025Source(url, TokenProvider(SecretStr("guest"), None), FixedClock(NOW), manners)
+    return H2H2025Source(url, TokenProvider(SecretStr("guest"), None), FixedClock(NOW), HASTY)
 
 
 def wire_2026(match: Match, **changes: object) -> dict[str, object]:

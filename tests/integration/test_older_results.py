@@ -88,7 +88,7 @@ def test_it_is_off_by_default() -> None:
 def test_the_old_api_tells_the_same_and_is_kept_apart(pool: Pool, url: str, older: OlderResults) -> None:
     """Sides, names or streams that differ between generations; old answers that make a silent league look alive."""
     days = [LONG_AGO - i * DAY for i in range(3)]
-    with contextlib.closing(source_2026(url)) as feed:
+    with contextlib.closing(source_2026(url, NOW - MINUTE)) as feed:
         fetch(pool, feed, [TODAY], NOW - MINUTE)
     with pool.connection() as connection:
         before = health.freshness(connection), overview.overview(connection).data_source
