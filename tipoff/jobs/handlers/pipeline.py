@@ -108,7 +108,7 @@ def _ingest(work: Work, step: StepRun) -> dict[str, Any]:
 
 
 def _statistics(work: Work, step: StepRun) -> dict[str, Any]:
-    step.rows_out = refresh_statistics(work.pool, work.now)
+    step.rows_out = refresh_statistics(work.pool, work.now, work.settings.learn_older)
     return {"players": step.rows_out}
 
 
