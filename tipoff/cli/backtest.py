@@ -13,6 +13,7 @@ import typer
 from tipoff.backtest.market import compare_with_market
 from tipoff.backtest.report import as_json, forecast_lines, report
 from tipoff.backtest.run import Window, default_window, refuse_leaks, run_backtest
+from tipoff.cli.groups import groups_tables
 from tipoff.cli.market import market_tables
 from tipoff.cli.output import err, measures_table, print_json, progress
 from tipoff.domain.match import Match
@@ -59,6 +60,7 @@ def backtest(
     lead: int = typer.Option(2, min=0, help="Minutes before the start at which a match is forecast."),
     model: list[str] = typer.Option([], help="Models to run, the first compared with the others; default all."),
     odds: Path | None = typer.Option(None, help="Posted prices (JSON lines, CSV): the filter against the market."),
+    groups: bool = typer.Option(False, "--groups", help="Also for whom the first model's intervals are right."),
     forecasts: Path | None = typer.Option(None, help="Write one JSON object a graded match to this file."),
     json: bool = typer.Option(False, "--json", help="One JSON value on stdout and nothing else."),
 ) -> None:
@@ -78,6 +80,8 @@ def backtest(
         print_json(report(result) | ({} if against is None else {"odds": against}))
     else:
         measures_table(report(result))
+        if groups:
+            groups_tables(report(result)["models"][0])
         if against is not None:
             market_tables(against)
     if refused:
