@@ -56,8 +56,8 @@ def test_right_forecasts_are_called_wrong_as_seldom_as_stated() -> None:
     rng, p = np.random.default_rng(5), []
     mean, sd = np.zeros(1000), np.full(1000, 9.0)
     for _ in range(300):
-        shared = np.repeat(rng.normal(0, 3, 50), 20)
-        y = np.rint(shared + rng.normal(0, np.sqrt(81 - 9), 1000))
+        shared = np.repeat(rng.normal(0, 6, 50), 20)
+        y = np.rint(shared + rng.normal(0, np.sqrt(81 - 36), 1000))
         p.append(pit(y, mean, sd, np.repeat(np.arange(50), 20)).p_uniform)
     low, high = stats.binom.interval(0.9999, 300, 0.05)
     assert low <= sum(one < 0.05 for one in p) <= high
@@ -98,6 +98,8 @@ def test_a_wrong_mean_shows_at_its_level_and_a_wrong_spread_at_its_position() ->
     wide = dataclasses.replace(f, total_sd=np.where(f.position >= 10, 16.0, 12.0))
     by_position = groups(wide, margin, total, DAY)["position"]
     assert [g.total.inside.low > 0.82 for g in by_position] == [False, False, False, True]
+    bounds = np.searchsorted([1, 5, 10], f.position, side="right")
+    assert [g.n for g in by_position] == np.bincount(bounds).tolist()
     assert [g.name for g in by_position] == ["under 1", "1 to under 5", "5 to under 10", "10 or more"]
 
 
