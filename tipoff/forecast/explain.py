@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tipoff.domain.match import Fixture
+from tipoff.forecast.certainty import Certainty, certainty
 from tipoff.forecast.known import KnownState
 from tipoff.forecast.onematch import OneMatch
 
@@ -45,6 +46,7 @@ class Explanation:
     total_mean: float
     known: tuple[int, int]
     cautions: list[str]
+    certainty: Certainty
 
 
 def explain(state: KnownState, fixtures: Sequence[Fixture]) -> list[Explanation]:
@@ -52,14 +54,16 @@ def explain(state: KnownState, fixtures: Sequence[Fixture]) -> list[Explanation]
     mean_player = state.mean_player()
     covariances = state.covariances()
     return [
-        _explanation(fixture, one, state.arrays.x, covariances, mean_player)
+        _explanation(
+            fixture, one, state.arrays.x, covariances, mean_player, certainty(fixture, *one.spread(state.arrays, 0))
+        )
         for fixture, one in zip(fixtures, state.parts(fixtures), strict=True)
     ]
 
 
 def _explanation(
     fixture: Fixture, one: OneMatch, x: NDArray[np.float64], covariances: NDArray[np.float64],
-    mean_player: NDArray[np.float64],
+    mean_player: NDArray[np.float64], how_sure: Certainty,
 ) -> Explanation:  # fmt: skip
     means, sds = np.zeros((2, 8)), np.zeros((2, 8))
     for f in range(2):
@@ -85,7 +89,7 @@ def _explanation(
         for player, n in zip((fixture.player_a, fixture.player_b), one.known, strict=True)
         if n < FEW
     ]
-    return Explanation(parts, float(means[0].sum()), float(means[1].sum()), one.known, cautions)
+    return Explanation(parts, float(means[0].sum()), float(means[1].sum()), one.known, cautions, how_sure)
 
 
 def _words(name: str, fixture: Fixture, margin: float, total: float, *, known: bool) -> str:

@@ -41,12 +41,17 @@ class OneMatch:
 
     def forecast(self, s: Arrays, f: int) -> tuple[float, float]:
         """Mean and variance of filter `f`'s observation, in points and points squared."""
+        mean, states, noise = self.spread(s, f)
+        return mean, states + noise
+
+    def spread(self, s: Arrays, f: int) -> tuple[float, float, float]:
+        """Mean of filter `f`'s observation, the variance of the states in it, and the noise of one match."""
         there = self.where != NEVER
         at, h = self.where[there], self.signs[f, there]
         block = s.C[f][np.maximum.outer(at, at), np.minimum.outer(at, at)]
         mean = h @ s.x[f, at] + self.small[f, :, 0].sum()
-        var = self.noise[f] + h @ block @ h + (self.signs[f] ** 2 * self.own[f]).sum() + self.small[f, :, 1].sum()
-        return float(mean), float(var)
+        states = h @ block @ h + (self.signs[f] ** 2 * self.own[f]).sum() + self.small[f, :, 1].sum()
+        return float(mean), float(states), float(self.noise[f])
 
     def weights(self, f: int, size: int) -> tuple[F64, F64]:
         """How level, players, teams and form weigh the dense states (4, size), and their own variance (4,)."""
