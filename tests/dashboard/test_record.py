@@ -81,7 +81,7 @@ def test_it_says_for_whom_the_intervals_are_right(web: WebProcess, record: dict[
     rng = np.random.default_rng(4)
     mean, sd, known = rng.normal(0, 4, 90), np.full(90, 9.0), rng.integers(0, 40, 90)
     made = Forecasts(np.full(90, 0.6), mean, sd, mean + 108, sd + 2, known, known / 3)
-    told = as_json(groups(made, np.rint(mean + 9), np.rint(mean + 100), np.arange(90) % 9))
+    told = as_json(groups(made, np.rint(mean + 9), np.rint(mean + 100), np.arange(90) % 15))
     [example] = TrackRecord.model_json_schema()["examples"]
     document = {k: v for k, v in example.items() if k not in ("made_at", "ledger_row", "rows_since", "period")}
     with kept_pool.connection() as connection:

@@ -135,6 +135,13 @@ def test_the_tables_say_what_was_found(capsys: pytest.CaptureFixture[str]) -> No
             assert cells[8] == "-"
 
 
+def test_results_that_all_fall_into_one_bin_say_nothing() -> None:
+    """A division by the spread of what does not vary, which would fail the whole record."""
+    same, days = np.zeros(20), np.arange(20)
+    assert np.isnan(pit(same, same + 40, same + 9, days).p_uniform)
+    assert np.isnan(pit(same, same + np.arange(20), same + 9, days % 9).p_uniform)
+
+
 def test_no_forecasts_make_no_groups() -> None:
     """A quantile of nothing."""
     nothing = np.zeros(0)

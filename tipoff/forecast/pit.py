@@ -31,7 +31,7 @@ class Pit:
     z_square: Estimate
     """mean of its square; 1 where the deviations are right, more where they are too small"""
     p_uniform: float
-    """probability of a histogram this uneven where the forecasts are right; NaN with fewer than two days"""
+    """probability of a histogram this uneven where the forecasts are right; NaN with fewer days than bins"""
 
 
 def pit(y: F64, mean: F64, sd: F64, days: NDArray[np.int64]) -> Pit:
@@ -56,11 +56,11 @@ def _p_uniform(spread: F64, days: NDArray[np.int64]) -> float:
     n, expected = len(spread), 1 / BINS
     _, day = np.unique(days, return_inverse=True)
     blocks = int(day.max()) + 1 if n else 0
-    if blocks < 2:
+    if blocks < BINS:
         return float("nan")
     by_day = np.zeros((blocks, BINS))
     np.add.at(by_day, day, spread - spread.mean(axis=0))
     variance = (by_day**2).sum(axis=0) * blocks / (blocks - 1) / n
     effect = float(variance.sum() / (1 - expected))
     pearson = n * float(((spread.mean(axis=0) - expected) ** 2).sum()) / expected
-    return float(chdtrc(BINS - 1, pearson / effect))
+    return float(chdtrc(BINS - 1, pearson / effect)) if effect > 0 else float("nan")
