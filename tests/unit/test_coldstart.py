@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from tipoff.forecast.coldstart import NODES, WEIGHTS, Links, carried
+from tests.simulated import simulate
+from tipoff.forecast.coldstart import NODES, WEIGHTS, Links, carried, link
+from tipoff.forecast.params import BUILT_IN, Params
+from tipoff.forecast.state import state_after
+from tipoff.forecast.table import in_order
 
 V, R, TAU = 12.0, 80.0, 0.8
 
@@ -45,6 +50,35 @@ def test_it_is_the_mixture_of_filters_with_other_priors(n: int, side: int) -> No
         part[0, side] = value
     found = carried(np.array([2.0 + sign * d]), np.array([R + u]), links, TAU)
     assert (found[0][0], found[1][0]) == (pytest.approx(middle, abs=1e-6), pytest.approx(spread, rel=1e-6))
+
+
+def test_a_link_is_read_from_the_filters_own_states() -> None:
+    """The closed form against the filter itself, run with another prior variance for the one newcomer."""
+    margin = dataclasses.replace(BUILT_IN.margin, q=0.0, q_team=0.0, q_base=0.0, q_extras=0.0, clip=1e9,
+                                 v_player_team=0.0, v_pair=0.0, v_player_team_session=0.0)  # fmt: skip
+    matches = in_order(simulate(4)[0])[:640]
+    found = {}
+    new, rival = matches[600].player_a, matches[600].player_b
+    known = [m for m in matches[:600] if new not in (m.player_a, m.player_b)]
+    later = [m for m in matches[600:] if new in (m.player_a, m.player_b)][:6]
+    for v in (V, 2.5 * V):
+        state = state_after(Params(margin=dataclasses.replace(margin, v_link=V)), known)
+        state.params = Params(margin=dataclasses.replace(margin, v_link=v))
+        state.learn(later[:-1])
+        found[v] = state, *next(state.parts(later[-1:])).forecast(state.arrays, 0)
+    state, mean, variance = found[V]
+    s, one = state.arrays, next(state.parts(later[-1:]))
+    observed: dict[int, float] = {}
+    for at, sign in zip(one.where.tolist(), one.signs[0].tolist(), strict=True):
+        if at >= 0:
+            observed[at] = observed.get(at, 0.0) + sign
+    positions = [int(s.pos_player[state.roster.players[name]]) for name in (new, rival)]
+    d, u, c = link(s.x[0], s.C[0], observed, *positions)
+    a = (1 / 2.5 - 1) / V
+    assert 0 < u < V
+    assert found[2.5 * V][1] == pytest.approx(mean - c * a * d / (1 + a * u), abs=1e-9)
+    assert found[2.5 * V][2] == pytest.approx(variance - c * c * a / (1 + a * u), abs=1e-9)
+    assert abs(found[2.5 * V][1] - mean) > 0.1
 
 
 def test_the_experienced_are_left_alone() -> None:

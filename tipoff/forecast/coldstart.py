@@ -34,6 +34,19 @@ class Links:
     prior: F64
 
 
+def link(x: F64, C: F64, observed: dict[int, float], new: int, first: int) -> tuple[float, float, float]:
+    """Mean and variance of d, and its covariance with the forecast, from a filter's dense states.
+
+    `C` is the covariance's lower triangle; `observed` says with which sign each position enters the forecast; the
+    newcomer's strength is at position `new`, that of the first opponent at `first`.
+    """
+    at = np.array([new, first, *observed])
+    pair = C[np.maximum.outer(at[:2], at), np.minimum.outer(at[:2], at)]
+    row = pair[0] - pair[1]
+    signs = np.array(list(observed.values()))
+    return float(x[new] - x[first]), float(row[0] - row[1]), float(row[2:] @ signs)
+
+
 def carried(mean: F64, variance: F64, links: Links, tau: float) -> tuple[F64, F64]:
     """Mean and variance of n forecasts (n,) with what is not known of v; unchanged where nobody is a newcomer.
 

@@ -19,8 +19,8 @@ from tipoff.web.routing import Page
 
 ROWS = 30
 KINDS = {
-    "experience": "Known results of the less known player", "level": "Expected total",
-    "position": "Matches already played in the session",
+    "experience": "By known results of the less known player", "level": "By expected total",
+    "position": "By matches already played in the session, mean of the two",
 }  # fmt: skip
 PERIODS = {"day": "Day", "week": "Week", "month": "Month"}
 BECAME = {
