@@ -15,6 +15,7 @@ from tipoff.backtest.older import WithOlder, WithoutOlder
 from tipoff.backtest.report import as_json, forecast_lines, report
 from tipoff.backtest.run import Window, default_window, refuse_leaks, run_backtest
 from tipoff.cli.context import parse_day
+from tipoff.cli.groups import groups_tables
 from tipoff.cli.market import market_tables
 from tipoff.cli.output import err, measures_table, print_json, progress
 from tipoff.domain.match import Match
@@ -85,6 +86,7 @@ def backtest(
     lead: int = typer.Option(2, min=0, help="Minutes before the start at which a match is forecast."),
     model: list[str] = typer.Option([], help="Models to run, the first compared with the others; default all."),
     odds: Path | None = typer.Option(None, help="Posted prices (JSON lines, CSV): the filter against the market."),
+    groups: bool = typer.Option(False, "--groups", help="Also for whom the first model's intervals are right."),
     forecasts: Path | None = typer.Option(None, help="Write one JSON object a graded match to this file."),
     json: bool = typer.Option(False, "--json", help="One JSON value on stdout and nothing else."),
 ) -> None:
@@ -105,6 +107,8 @@ def backtest(
         print_json(report(result) | ({} if against is None else {"odds": against}))
     else:
         measures_table(report(result))
+        if groups:
+            groups_tables(report(result)["models"][0])
         if against is not None:
             market_tables(against)
     if refused:

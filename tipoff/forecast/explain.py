@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tipoff.domain.match import Fixture
+from tipoff.forecast.certainty import Certainty, certainty
 from tipoff.forecast.columns import REGRESSORS
 from tipoff.forecast.known import KnownState
 from tipoff.forecast.onematch import OneMatch
@@ -49,6 +50,7 @@ class Explanation:
     total_mean: float
     known: tuple[int, int]
     cautions: list[str]
+    certainty: Certainty
 
 
 def explain(state: KnownState, fixtures: Sequence[Fixture]) -> list[Explanation]:
@@ -56,14 +58,21 @@ def explain(state: KnownState, fixtures: Sequence[Fixture]) -> list[Explanation]
     mean_player = state.mean_player()
     covariances = state.covariances()
     return [
-        _explanation(fixture, one, state.arrays.x, covariances, mean_player)
+        _explanation(
+            fixture,
+            one,
+            state.arrays.x,
+            covariances,
+            mean_player,
+            certainty(fixture, *one.signal(state.arrays, 0), one.noise[0]),
+        )
         for fixture, one in zip(fixtures, state.parts(fixtures), strict=True)
     ]
 
 
 def _explanation(
     fixture: Fixture, one: OneMatch, x: NDArray[np.float64], covariances: NDArray[np.float64],
-    mean_player: NDArray[np.float64],
+    mean_player: NDArray[np.float64], how_sure: Certainty,
 ) -> Explanation:  # fmt: skip
     means, sds = np.zeros((2, len(PARTS))), np.zeros((2, len(PARTS)))
     for f in range(2):
@@ -94,7 +103,7 @@ def _explanation(
         for player, n in zip((fixture.player_a, fixture.player_b), one.known, strict=True)
         if n < FEW
     ]
-    return Explanation(parts, float(means[0].sum()), float(means[1].sum()), one.known, cautions)
+    return Explanation(parts, float(means[0].sum()), float(means[1].sum()), one.known, cautions, how_sure)
 
 
 def _words(name: str, fixture: Fixture, margin: float, total: float, *, known: bool) -> str:
