@@ -84,11 +84,11 @@ def _before_additions(parts: Mapping[str, NDArray[Any]]) -> arrays.Arrays:
         max(slots, 1),
     )  # fmt: skip
     made = arrays.empty(size)
-    parts = {**parts, "C": parts["C"].transpose(0, 2, 1)}
+    parts = {**made._asdict(), **parts, "C": parts["C"].transpose(0, 2, 1)}
     if not 0 < used <= size.states:
         raise ModelFileError(f"filter state says that {used} of {size.states} states are in use")
     for name, target in made._asdict().items():
-        source = parts.get(name, target)
+        source = parts[name]
         if source.dtype != target.dtype or source.ndim != target.ndim:
             raise ModelFileError(f"filter state has a {name} of type {source.dtype} and shape {source.shape}")
         both = tuple(slice(0, min(pair)) for pair in zip(source.shape, target.shape, strict=True))
