@@ -173,11 +173,12 @@ def test_a_corrected_result_is_asked_for_again(pool: Pool, source: H2H2026Source
     assert ask(pool, source, 3)["whole"] >= 1
     [(one,)] = all_of(pool, "select external_id from match_details where outcome = 'whole' limit 1")
     with pool.connection() as connection:
+        assert one in {external_id for external_id, _ in details.known_at(connection, NOW + DAY)}
         connection.execute(
             "update matches set score_a = score_a + 9, score_b = score_b + 1, revision = revision + 1 "
             "where external_id = %s", (one,),
         )  # fmt: skip
-        assert one not in {external_id for external_id, _ in details.known_at(connection, NOW)}
+        assert one not in {external_id for external_id, _ in details.known_at(connection, NOW + DAY)}
         assert [d.tries for d in details.due(connection, NOW, NOW - DAY, 500) if d.match.external_id == one] == [0]
     ask(pool, source, 1)
     assert all_of(pool, f"select outcome, tries, revision from match_details where external_id = '{one}'") == [
