@@ -1,8 +1,10 @@
-"""Run every measurement, write bench/results.json, and put the figures into the README."""
+"""Run every measurement, write bench/results.json, and put the figures into the README.
+
+python -m bench [NAME...] [FOLDER]: the recorded days lie in FOLDER (default: beside the repository).
+"""
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import json
 import platform
@@ -12,8 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bench.additions import additions
 from bench.api import api
-from bench.data import real, simulated
+from bench.data import RECORDED, WINDOW, real, simulated
 from bench.pages import pages
 from bench.pipeline import pipeline
 from bench.production import production
@@ -21,12 +24,10 @@ from bench.queues import queues
 from bench.readme import RESULTS, write_figures
 from bench.replay import measure
 from tipoff.backtest.report import report
-from tipoff.backtest.run import Window, run_backtest
+from tipoff.backtest.run import run_backtest
 from tipoff.domain.match import Match
 from tipoff.forecast.baselines import ladder
 from tipoff.forecast.gaussian import GaussianFilter
-
-WINDOW = Window(dt.date(2026, 7, 5), dt.date(2026, 7, 6), dt.date(2026, 8, 5))
 
 
 def alone(*arguments: str) -> dict[str, Any]:
@@ -48,12 +49,13 @@ def backtest(matches: list[Match] | None) -> dict[str, Any] | None:
     return made
 
 
-def parts() -> dict[str, Callable[[], Any]]:
+def parts(folder: Path) -> dict[str, Callable[[], Any]]:
     """Every measurement by name."""
-    recorded = real()
+    recorded = real(folder)
     alone_ones = {name: functools.partial(alone, name) for name in ("fit", "ingest", "sealing", "gate")}
     return {
         "backtest": lambda: backtest(recorded),
+        "additions": lambda: additions(folder),
         "replay": lambda: measure(recorded or simulated(13_601)),
         **alone_ones,
         "queues": queues,
@@ -65,10 +67,12 @@ def parts() -> dict[str, Callable[[], Any]]:
     }
 
 
-def main(*names: str) -> None:
+def main(*words: str) -> None:
     """Measure everything, or the parts named, and write it down with the commit."""
+    folders = [Path(word) for word in words if Path(word).is_dir()]
+    names = [word for word in words if not Path(word).is_dir()]
     commit = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
-    known = parts()
+    known = parts(folders[-1] if folders else RECORDED)
     if unknown := set(names) - set(known):
         sys.exit(f"there is no measurement {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     results = json.loads(RESULTS.read_text()) if names else {"commits": {}}

@@ -7,11 +7,11 @@ import datetime as dt
 import json
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from bench.data import RECORDED, real, simulated
 from bench.ledger import gate, sealing
+from bench.measuring import peak_mb
 from bench.postgres import fresh_postgres
 from bench.replay import learn
 from tipoff.forecast.fit import fit_params
@@ -24,12 +24,6 @@ from tipoff.storage.pool import open_pool
 from tipoff.upstream.recorded import RecordedSource
 
 FIT_DAYS = 26
-
-
-def peak_mb() -> float:
-    """Peak resident memory of this process in MB (the kernel's mark, which exec resets)."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def fit() -> dict[str, Any]:

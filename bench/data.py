@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+from tipoff.backtest.run import Window
 from tipoff.domain.match import Match, MatchStatus
 from tipoff.forecast.table import in_order
 from tipoff.ingest.parse import parse
@@ -12,6 +13,8 @@ from tipoff.league.simulator import League
 from tipoff.upstream.recorded import RecordedSource
 
 RECORDED = Path(__file__).resolve().parents[2] / "shared" / "recorded" / "nba"
+WINDOW = Window(dt.date(2026, 7, 5), dt.date(2026, 7, 6), dt.date(2026, 8, 5))
+"""what real matches are graded on"""
 BEGIN = dt.datetime(2026, 2, 1, tzinfo=dt.UTC)
 
 
@@ -30,10 +33,10 @@ def simulated(count: int) -> list[Match]:
     return in_order(made)[:count]
 
 
-def real() -> list[Match] | None:
+def real(folder: Path = RECORDED) -> list[Match] | None:
     """Every recorded final match, or None where this machine has none."""
-    if not RECORDED.is_dir():
+    if not folder.is_dir():
         return None
-    source = RecordedSource(RECORDED)
+    source = RecordedSource(folder)
     found = [m for day in source.days for answer in source.fetch_day(day) for m in parse(answer).matches]
     return in_order(m for m in found if m.status is MatchStatus.FINAL)

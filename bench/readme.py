@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bench.forecast import worth
 from bench.scaling import capacity, deployment
 
-SCALING = Path(__file__).resolve().parents[1] / "docs" / "scaling.md"
 README = Path(__file__).resolve().parents[1] / "README.md"
+SCALING, FORECAST = (README.parent / "docs" / name for name in ("scaling.md", "forecast.md"))
 RESULTS, CHAOS = README.parent / "bench" / "results.json", README.parent / "bench" / "chaos.json"
 BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
 
@@ -196,6 +197,8 @@ def write_figures() -> None:
     _write(README, figures(results))
     if "production" in results:
         _write(SCALING, capacity(results["production"]))
+    if results.get("additions"):
+        _write(FORECAST, worth(results["additions"]))
 
 
 def _write(page: Path, found: str) -> None:

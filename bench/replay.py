@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import penaltyblog
 from openskill.models import PlackettLuce
 
+from bench.measuring import best
 from tipoff.domain.match import Match
 from tipoff.forecast.gaussian import GaussianFilter
 from tipoff.forecast.kernels import walk
 from tipoff.forecast.params import BUILT_IN
 from tipoff.forecast.state import empty_arrays
 from tipoff.forecast.table import MatchTable, build_table
-
-ROUNDS = 5
-
-
-def best(work: Callable[[], Any], rounds: int = ROUNDS) -> float:
-    """Median seconds of several rounds after one to warm up."""
-    work()
-    taken = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return statistics.median(taken)
 
 
 def learn(table: MatchTable) -> None:

@@ -43,9 +43,9 @@ def paired(one: F64, other: F64, table: MatchTable) -> Estimate:
     return day_block_mean(one - other, table.start[FIT_MATCHES:] // 1440)
 
 
-def with_margin(params: FilterParams) -> Forecaster:
+def with_margin(params: FilterParams, additions: tuple[str, ...] = BUILT_IN.additions) -> Forecaster:
     """The filter with these values of the margin."""
-    return GaussianFilter(Params(params, BUILT_IN.total)).fit(build_table([]))
+    return GaussianFilter(Params(params, BUILT_IN.total, additions=additions)).fit(build_table([]))
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -55,8 +55,8 @@ def test_the_fitted_filter_is_as_good_as_the_true_one(seed: int, capsys: pytest.
     matches = matches[:20_000]
     assert len(matches) == 20_000
     table = build_table(matches)
-    fitted = losses(with_margin(fit_filter(table.head(FIT_MATCHES), 0, MARGIN).params), table)
-    ideal = losses(with_margin(true_params(TRUE_MARGIN)), table)
+    fitted = losses(with_margin(fit_filter(table.head(FIT_MATCHES), 0, BUILT_IN).params), table)
+    ideal = losses(with_margin(true_params(TRUE_MARGIN), ()), table)
     p = np.array([truth[i] for i in table.ids[FIT_MATCHES:]])
     won = table.observed[0, FIT_MATCHES:] > 0
     gap = float(fitted.mean() - np.mean(-np.log(np.where(won, p, 1 - p))))
@@ -83,7 +83,7 @@ def test_fitting_finds_another_league(truth: Truth, shift: float, capsys: pytest
     """A fit that stays where it starts."""
     table = build_table(simulate(60, LeagueSettings(seed=21, margin=truth))[0])
     start = dataclasses.replace(MARGIN, **{name: getattr(MARGIN, name) * shift for name in FITTED})
-    fitted = fit_filter(table.head(FIT_MATCHES), 0, MARGIN, start=start).params
+    fitted = fit_filter(table.head(FIT_MATCHES), 0, BUILT_IN, start=start).params
     difference = paired(losses(with_margin(fitted), table), losses(with_margin(MARGIN), table), table)
     with capsys.disabled():
         print(f"\nfitted less built-in: {difference.mean:+.5f} ({difference.low:+.5f} to {difference.high:+.5f})")

@@ -52,13 +52,14 @@ def test_uncertainty_of_a_part_is_the_filters_own(league: list[Match], state: Fi
     a, b = names.index(fixture.player_a), names.index(fixture.player_b)
     [e] = explain(state, [fixture])
     players = next(p for p in e.parts if p.name == "players")
-    assert players.margin == pytest.approx(means[a] - means[b], abs=1e-9)
+    scale = next(state.parts([fixture])).scale[0]
+    assert players.margin == pytest.approx(scale * (means[a] - means[b]), abs=1e-9)
     expected = covariance[a, a] + covariance[b, b] - 2 * covariance[a, b]
     drift = BUILT_IN.margin.q * (
         sum((fixture.start - _last(league[:2500], p)).total_seconds() for p in (fixture.player_a, fixture.player_b))
         / 86400
     )  # fmt: skip
-    assert players.margin_sd**2 == pytest.approx(expected + drift, rel=1e-3)
+    assert players.margin_sd**2 == pytest.approx(scale**2 * (expected + drift), rel=1e-3)
 
 
 def _last(matches: list[Match], player: str) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import random
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 
 from tests.simulated import simulate
 from tipoff.errors import InputError, ModelFileError
+from tipoff.forecast.explain import explain
 from tipoff.forecast.fit import fit_params
+from tipoff.forecast.gaussian import GaussianFilter
 from tipoff.forecast.model import Model, ModelFiles, read_model
 from tipoff.forecast.params import BUILT_IN, FilterParams, params_from_dict
 from tipoff.forecast.state import FilterState, state_after
@@ -50,6 +53,32 @@ def test_learning_in_pieces_is_learning_at_once() -> None:
     ]
 
 
+@pytest.mark.parametrize("additions", [BUILT_IN.additions, ()], ids=["all additions", "none"])
+def test_live_is_the_walk(additions: tuple[str, ...]) -> None:
+    """Live forecasts, one match at a time in numpy, that are not those of the backtest."""
+    rng, matches = random.Random(5), in_order(simulate(14)[0])[-500:]
+    for i in rng.sample(range(len(matches)), 120):
+        changes: dict[str, str | None] = rng.choice(
+            [{"team_a": None}, {"team_b": None, "stream": None}, {"player_a": f"NEW {i}"}, {"team_b": f"New {i}"},
+             {"player_a": f"NEW {i}", "player_b": f"NEWER {i}"}]
+        )  # fmt: skip
+        matches[i] = dataclasses.replace(matches[i], **changes)  # type: ignore[arg-type]
+    params = dataclasses.replace(
+        BUILT_IN, additions=additions, margin=dataclasses.replace(BUILT_IN.margin, q_session=4.0, v_regressor=0.5),
+    )  # fmt: skip
+    walked = GaussianFilter(params).fit(build_table([])).walk(build_table(matches), 2)
+    state, known = FilterState.fresh(params), 0
+    for i, match in enumerate(matches):
+        knowable = sum(m.start <= match.start - dt.timedelta(minutes=32) for m in matches[known : known + 60])
+        state.learn(matches[known : known + knowable])
+        known += knowable
+        [one] = state.forecast([match])
+        made = [float(getattr(walked, field)[i]) for field in ("margin_mean", "margin_sd", "total_mean", "total_sd")]
+        assert list(dataclasses.astuple(one)) == pytest.approx(made, abs=1e-9), match
+        [reasons] = explain(state, [match])
+        assert [reasons.margin_mean, reasons.total_mean] == pytest.approx([one.margin_mean, one.total_mean], abs=1e-9)
+
+
 def test_forecasting_leaves_the_state_alone() -> None:
     """A forecast that teaches the filter something."""
     matches = in_order(simulate(4)[0])
@@ -72,8 +101,7 @@ def test_the_covariance_stays_a_covariance() -> None:
     state = state_after(BUILT_IN, simulate(40)[0])
     n = int(state.arrays.counters[0])
     for f in range(2):
-        lower = np.tril(state.arrays.C[f, :n, :n])
-        assert np.linalg.eigvalsh(lower + np.tril(lower, -1).T).min() > -1e-8
+        assert np.linalg.eigvalsh(state.covariances()[f][:n, :n]).min() > -1e-8
 
 
 def test_a_window_too_small_to_fit_is_refused() -> None:

@@ -26,7 +26,7 @@ def after(evaluations: int) -> Callable[[], bool]:
 
 def test_out_of_time_keeps_the_best_so_far(table: MatchTable) -> None:
     """A search that loses what it had found, or runs on."""
-    found: list[FitResult] = [fit_filter(table, 0, BUILT_IN.margin, enough=after(n)) for n in (0, 40, 100, 10**9)]
+    found: list[FitResult] = [fit_filter(table, 0, BUILT_IN, enough=after(n)) for n in (0, 40, 100, 10**9)]
     assert [f.converged for f in found] == [False, False, False, True]
     assert [f.evaluations for f in found[:3]] == [1, 41, 101]
     assert found[0].params.v0 == pytest.approx(BUILT_IN.margin.v0)

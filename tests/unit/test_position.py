@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from tests.simulated import simulate
+from tipoff.forecast.gaussian import GaussianFilter
+from tipoff.forecast.params import BUILT_IN
 from tipoff.forecast.position import LATEST, positions
 from tipoff.forecast.table import MatchTable, Roster, build_table
 
@@ -33,6 +35,7 @@ def test_positions_are_what_counting_says(lead: int) -> None:
     table = build_table(simulate(6)[0])
     made = positions(table, lead, GAP)
     assert made.tolist() == counted(table, lead)
+    assert np.array_equal(GaussianFilter(BUILT_IN).fit(table).walk(table, lead).position, made)
     assert (lead == 400) == (len(np.unique(made)) == 1)
 
 

@@ -33,8 +33,9 @@ Json = typer.Option(False, "--json", help="One JSON value on stdout and nothing 
 @contextlib.contextmanager
 def _live() -> Iterator[tuple[Pool, Live, dt.datetime]]:
     now = SystemClock().now()
-    with database(read_settings()) as pool:
-        yield pool, bring_up_to_date(pool, now), now
+    settings = read_settings()
+    with database(settings) as pool:
+        yield pool, bring_up_to_date(pool, now, settings.learn_older), now
 
 
 def _known(name: str, names: Iterable[str], what: str) -> str:

@@ -32,7 +32,7 @@ class Certainty:
 def certainties(state: KnownState, fixtures: Sequence[Fixture]) -> list[Certainty]:
     """How sure the win probability of each fixture is, in the order given."""
     return [
-        certainty(fixture, *one.spread(state.arrays, 0))
+        certainty(fixture, *one.signal(state.arrays, 0), float(one.noise[0]))
         for fixture, one in zip(fixtures, state.parts(fixtures), strict=True)
     ]
 

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import platformdirs
 
-KERNELS = Path(__file__).parent / "kernels"
+HERE = Path(__file__).parent
 COMMAND = (sys.executable, "-m", "tipoff.forecast.warm")
 
 
 def cache_folder() -> Path:
     """Where compiled code of exactly these sources is kept."""
-    sources = sorted(KERNELS.glob("*.py"))
+    sources = [*sorted((HERE / "kernels").glob("*.py")), HERE / "arrays.py", HERE / "columns.py"]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
     base = os.environ.get("NUMBA_CACHE_DIR") or platformdirs.user_cache_dir("tipoff")
     return Path(base) / f"kernels-{digest}"

@@ -18,12 +18,13 @@ from tipoff.domain.progress import Progress, quiet
 from tipoff.errors import InputError
 from tipoff.forecast import arrays
 from tipoff.forecast.kernels import walk
-from tipoff.forecast.params import BUILT_IN, FilterParams, Params
+from tipoff.forecast.params import BUILT_IN, FilterParams, Params, with_filter
+from tipoff.forecast.state import empty_arrays, room_for
 from tipoff.forecast.table import MatchTable
 
 FITTED = (
     "v0", "q", "v_session", "v_team", "q_team", "q_base", "r", "v_link", "v_player_team", "v_pair",
-    "v_player_team_session", "v_stream",
+    "v_player_team_session", "v_stream", "v_late", "v_meeting", "v_scale", "q_session",
 )  # fmt: skip
 PRIOR_SD = 0.25
 """standard deviation of each log-parameter around its built-in value"""
@@ -57,38 +58,39 @@ class _Posterior:
     """Negative log posterior of one filter's log-parameters over a table of matches; remembers the best."""
 
     def __init__(
-        self, table: MatchTable, which: int, base: Params, prior: FilterParams, enough: Callable[[], bool]
+        self, table: MatchTable, which: int, base: Params, enough: Callable[[], bool], level: NDArray[np.float64]
     ) -> None:
-        self.table, self.which, self.base, self.prior, self.enough = table, which, base, prior, enough
+        self.table, self.which, self.base, self.enough, self.level = table, which, base, enough, level
         self.best: tuple[float, NDArray[np.float64]] | None = None
-        roster = table.roster
-        self._empty = arrays.empty(
-            len(roster.players),
-            max(len(roster.teams), 1),
-            max(len(roster.pairs), 1),
-            max(len(roster.streams), 1),
-        )
+        self._empty = arrays.empty(room_for(table, base.session_gap))
         self._state = arrays.copied(self._empty)
         self._y = table.observed
-        self.names = [name for name in FITTED if getattr(prior, name) > 0]
+        prior = (base.margin, base.total)[which]
+        idle = base.idle()[which]
+        self.names = [name for name in FITTED if getattr(prior, name) > 0 and name not in idle]
         self.centre = np.log([getattr(prior, name) for name in self.names])
         self.evaluations = 0
 
     def filter_params(self, logs: NDArray[np.float64]) -> FilterParams:
         values = dict(zip(self.names, np.exp(logs).tolist(), strict=True))
-        return dataclasses.replace(self.prior, **values)
+        return dataclasses.replace((self.base.margin, self.base.total)[self.which], **values)
+
+    def begun_at(self, start: FilterParams) -> NDArray[np.float64]:
+        """Log-parameters of an earlier fit; what it did not have is at the centre."""
+        had = np.array([getattr(start, name) for name in self.names])
+        return np.where(had > 0, np.log(np.where(had > 0, had, 1.0)), self.centre)
 
     def __call__(self, logs: NDArray[np.float64]) -> float:
         if self.best is not None and self.enough():
             raise _EnoughError
         self.evaluations += 1
-        P = self.base.as_array()
-        P[self.which] = self.filter_params(logs).as_array()
+        P = with_filter(self.base, self.which, self.filter_params(logs)).as_array()
         for source, target in zip(self._empty, self._state, strict=True):
             target[...] = source
         walk.start(self._state, P)
         t = self.table
-        likelihood = walk.log_likelihood(self._state, P, t.index, t.start, self._y, self.base.session_gap, self.which)
+        gap = self.base.session_gap
+        likelihood = walk.log_likelihood(self._state, P, t.index, t.start, self._y, gap, self.which, self.level)
         penalty = 0.5 * float(np.sum(((logs - self.centre) / PRIOR_SD) ** 2))
         value = penalty - float(likelihood)
         if self.best is None or value < self.best[0]:
@@ -97,15 +99,19 @@ class _Posterior:
 
 
 def fit_filter(
-    table: MatchTable, which: int, prior: FilterParams, start: FilterParams | None = None,
-    progress: Progress = quiet, enough: Callable[[], bool] = never,
+    table: MatchTable, which: int, base: Params, start: FilterParams | None = None, progress: Progress = quiet,
+    enough: Callable[[], bool] = never,
 ) -> FitResult:  # fmt: skip
-    """Fit filter `which` (0 margin, 1 total) to all of `table`, from `start` (default: `prior`).
+    """Fit filter `which` (0 margin, 1 total) of `base` to all of `table`, from `start` (default: as in `base`).
 
-    Once `enough` says so the search ends with the best values found so far, not `converged`.
+    `base` is the centre of the prior, says which additions there are and holds the other filter, which stays. Once
+    `enough` says so the search ends with the best values found so far, not `converged`.
     """
-    posterior = _Posterior(table, which, BUILT_IN, prior, enough)
-    first = posterior.centre if start is None else np.log([getattr(start, name) for name in posterior.names])
+    level = np.empty(len(table))
+    if which == 0:
+        forecast_totals(table, base, level)
+    posterior = _Posterior(table, which, base, enough, level)
+    first = posterior.centre if start is None else posterior.begun_at(start)
     label = ("margin", "total")[which]
     steps = [0]
 
@@ -131,21 +137,31 @@ def fit_filter(
     )  # fmt: skip
 
 
+def forecast_totals(table: MatchTable, params: Params, out: NDArray[np.float64]) -> None:
+    """Fill out (n,) with the totals that the total's filter forecasts one step ahead, in points."""
+    made = empty_arrays(table, params)
+    P, gap = params.as_array(), params.session_gap
+    walk.log_likelihood(made, P, table.index, table.start, table.observed, gap, 1, out)
+
+
 def fit_params(
-    table: MatchTable, start: Params | None = None, progress: Progress = quiet, enough: Callable[[], bool] = never
-) -> tuple[Params, list[FitResult]]:
+    table: MatchTable, start: Params | None = None, progress: Progress = quiet, enough: Callable[[], bool] = never,
+    base: Params = BUILT_IN,
+) -> tuple[Params, list[FitResult]]:  # fmt: skip
     """Fit both filters to `table`; `start` warm-starts from an earlier fit, `enough` ends the searches early.
 
-    Raises InputError when there are too few matches to learn from.
+    The total's filter comes first: the margin's noise follows the total that it forecasts. Results are in the order
+    margin, total. Raises InputError when there are too few matches to learn from.
     """
     if len(table) < MIN_MATCHES:
         raise InputError(
             f"{len(table)} final matches are too few to fit hyper-parameters; at least {MIN_MATCHES} are "
             "needed: fetch more days or choose a later --fit-until"
         )
-    prior = dataclasses.replace(BUILT_IN.total, m_base=float(np.mean(table.observed[1])))
-    margin = fit_filter(table, 0, BUILT_IN.margin, start.margin if start else None,
-                        lambda s, m: progress(s / 2, m), enough)  # fmt: skip
-    total = fit_filter(table, 1, prior, start.total if start else None,
-                       lambda s, m: progress(0.5 + s / 2, m), enough)  # fmt: skip
-    return Params(margin.params, total.params, BUILT_IN.session_gap), [margin, total]
+    mean = float(np.mean(table.observed[1]))
+    base = dataclasses.replace(base, total=dataclasses.replace(base.total, m_base=mean))
+    first, then = (start.total, start.margin) if start else (None, None)
+    total = fit_filter(table, 1, base, first, lambda s, m: progress(s / 2, m), enough)
+    base = dataclasses.replace(base, total=total.params)
+    margin = fit_filter(table, 0, base, then, lambda s, m: progress(0.5 + s / 2, m), enough)
+    return dataclasses.replace(base, margin=margin.params), [margin, total]

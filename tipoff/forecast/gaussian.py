@@ -12,8 +12,7 @@ from tipoff.forecast.distribution import win_probability
 from tipoff.forecast.fit import FitResult, fit_params, never
 from tipoff.forecast.forecaster import RESULT_DELAY, Forecasts
 from tipoff.forecast.kernels import walk
-from tipoff.forecast.params import Params
-from tipoff.forecast.position import positions
+from tipoff.forecast.params import BUILT_IN, Params
 from tipoff.forecast.state import empty_arrays
 from tipoff.forecast.table import MatchTable
 
@@ -21,17 +20,18 @@ from tipoff.forecast.table import MatchTable
 class GaussianFilter:
     """Margin and total by two full-covariance filters; `params` fixes hyper-parameters instead of fitting.
 
-    Matches of players with fewer than `min_matches` of them are left out of the fit; `enough` ends it early, with
-    the best found so far.
+    `base` is where a fit begins from and names the additions. Matches of players with fewer than `min_matches` of
+    them are left out of the fit; `enough` ends it early, with the best found so far.
     """
 
     name = "filter"
 
     def __init__(
         self, params: Params | None = None, start: Params | None = None, min_matches: int = 1,
-        enough: Callable[[], bool] = never,
+        enough: Callable[[], bool] = never, base: Params = BUILT_IN,
     ) -> None:  # fmt: skip
         self.params = params
+        self.base = base
         self.start = start
         self.min_matches = min_matches
         self.enough = enough
@@ -42,7 +42,9 @@ class GaussianFilter:
         if self.params is not None:
             self.params_ = self.params
         else:
-            self.params_, self.fits_ = fit_params(self._fitted_on(table), self.start, progress, self.enough)
+            self.params_, self.fits_ = fit_params(
+                self._fitted_on(table), self.start, progress, self.enough, self.base
+            )
         return self
 
     def _fitted_on(self, table: MatchTable) -> MatchTable:
@@ -56,12 +58,13 @@ class GaussianFilter:
         """Forecast every match of `table` from results knowable `lead` minutes before its start."""
         out = np.empty((2, len(table), 2))
         played = np.empty(len(table), dtype=np.int64)
+        position = np.empty(len(table))
         walk.walk_forward(
             empty_arrays(table, self.params_), self.params_.as_array(), table.index, table.start,
-            table.observed, self.params_.session_gap, lead + RESULT_DELAY, out, played,
+            table.observed, self.params_.session_gap, lead + RESULT_DELAY, out, played, position,
         )  # fmt: skip
         sd = np.sqrt(out[:, :, 1])
         return Forecasts(
             win_probability(out[0, :, 0], sd[0]), out[0, :, 0], sd[0], out[1, :, 0], sd[1], played,
-            positions(table, lead, self.params_.session_gap),
+            position,
         )  # fmt: skip

@@ -20,7 +20,7 @@ from tipoff.forecast.state import FilterState
 from tipoff.forecast.table import MatchTable
 
 KIND = "tipoff-gaussian-filter"
-FORMAT = 1
+FORMAT = 2
 KEYS = {"kind", "format", "params", "trained_at", "fit", "data", "measured", "state_sha256"}
 
 
@@ -84,8 +84,8 @@ def read_model(text: bytes, read_state: Callable[[str], bytes]) -> Model:
         raise ModelFileError(f"the model's document is not JSON: {error}") from error
     if not isinstance(document, dict) or document.get("kind") != KIND:
         raise ModelFileError("the document is not a model of Tipoff")
-    if document.get("format") != FORMAT or set(document) != KEYS:
-        raise ModelFileError(f"the model has another format; this Tipoff reads format {FORMAT}")
+    if document.get("format") not in (1, FORMAT) or set(document) != KEYS:
+        raise ModelFileError(f"the model has another format; this Tipoff reads formats 1 and {FORMAT}")
     name = str(document["state_sha256"])
     if not re.fullmatch(r"[0-9a-f]{64}", name):
         raise ModelFileError("the model names no state")

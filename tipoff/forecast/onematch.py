@@ -1,97 +1,208 @@
 """One match taken apart in numpy: what its forecast adds up, state by state.
 
-The same rules as the compiled `kernels.filter`: what time or a prior adds, how a newcomer leans on the opponent.
-Column numbers of `P` (hyper-parameters) follow `tipoff.forecast.params.FilterParams`.
+The same rules as the compiled `kernels.forecast`: what time or a prior adds, how a newcomer leans on the opponent,
+and how wide the match is.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tipoff.forecast.arrays import LAST_BASE, NEVER, Arrays
+from tipoff.forecast.arrays import FIRST, LAST_BASE, NEVER, Arrays
+from tipoff.forecast.columns import (
+    C_LEVEL,
+    C_POSITION,
+    DAY,
+    LEVEL_REACH,
+    LONGEST_REST,
+    M_BASE,
+    MOST_PLAYED,
+    NEWCOMER_DAYS,
+    NOISE,
+    Q_BASE,
+    Q_EXTRAS,
+    Q_SESSION,
+    Q_TEAM,
+    REGRESSORS,
+    SHORTEST_REST,
+    USUAL_POSITION,
+    USUAL_REST,
+    V0,
+    V_LATE,
+    V_LINK,
+    V_MEETING,
+    V_PAIR,
+    V_PT,
+    V_PTS,
+    V_REGRESSOR,
+    V_SCALE,
+    V_SESSION,
+    V_STREAM,
+    V_TEAM,
+    Q,
+)
 from tipoff.forecast.table import UNKNOWN, LookedUp
 
 F64 = NDArray[np.float64]
-V0, Q, V_SESSION, V_TEAM, Q_TEAM, V_BASE, Q_BASE, NOISE, CLIP, V_LINK = range(10)
-V_PT, V_PAIR, V_PTS, Q_EXTRAS, V_STREAM = range(10, 15)
-DAY = 1440.0
-PART_OF = np.array([0, 1, 1, 2, 2, 3, 3])
-"""level, players, teams or form: the part to which each local state belongs"""
+PLAYERS, TEAMS, SESSIONS = (slice(k + REGRESSORS, k + 2 + REGRESSORS) for k in (1, 3, 5))
+LOCAL = 7 + REGRESSORS
+PART_OF = np.array([0, *[4] * REGRESSORS, 1, 1, 2, 2, 3, 3])
+"""level, players, teams, form or circumstances: the part to which each local state belongs"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class OneMatch:
-    """Local states in the order base, player A, B, team A, B, session A, B; leading axis 2 is margin, total.
+    """Local states in the order base, regressors, player A, B, team A, B, session A, B; axis 2 is margin, total.
 
-    `where` (7,) is a dense position, or NEVER for a state that has its prior variance and no covariance; `own`
-    (2, 7) the variance added by time or prior; `signs` (2, 7) how each is observed; `small` (2, 6, 2) signed mean and
-    variance of player-team A, B, player-team-session A, B, pair, stream; `noise` (2,) that of one match; `known` how
-    many results are known of player A and of player B.
+    `where` (12,) is a dense position, or NEVER for a state that has its prior variance and no covariance; `own`
+    (2, 12) the variance added by time or prior; `weights` (2, 12) how each is observed; `small` (2, 6, 2) signed mean
+    and variance of player-team A, B, player-team-session A, B, pair, stream; `meeting` (2,) the variance with which a
+    pair that meets first is taken for equally strong, 0 for one that has met; `scale` (2,) by which the states count,
+    `noise` (2,) that of one match in points squared; `known` how many results are known of player A and of player B.
     """
 
     where: NDArray[np.int64]
     own: F64
-    signs: F64
+    weights: F64
     small: F64
+    meeting: F64
+    scale: F64
     noise: F64
     known: tuple[int, int]
 
     def forecast(self, s: Arrays, f: int) -> tuple[float, float]:
         """Mean and variance of filter `f`'s observation, in points and points squared."""
-        mean, states, noise = self.spread(s, f)
-        return mean, states + noise
+        mean, var = self.signal(s, f)
+        return mean, var + float(self.noise[f])
 
-    def spread(self, s: Arrays, f: int) -> tuple[float, float, float]:
-        """Mean of filter `f`'s observation, the variance of the states in it, and the noise of one match."""
+    def signal(self, s: Arrays, f: int) -> tuple[float, float]:
+        """The same without the noise of a match: what is known of strengths and form, and how surely."""
         there = self.where != NEVER
-        at, h = self.where[there], self.signs[f, there]
-        block = s.C[f][np.maximum.outer(at, at), np.minimum.outer(at, at)]
-        mean = h @ s.x[f, at] + self.small[f, :, 0].sum()
-        states = h @ block @ h + (self.signs[f] ** 2 * self.own[f]).sum() + self.small[f, :, 1].sum()
-        return float(mean), float(states), float(self.noise[f])
+        at, h, own = self.where[there], self.weights[f, there], self.own[f, there]
+        block = _block(s, f, at) + np.diag(own)
+        x = s.x[f, at]
+        new = ~there
+        mean, var = h @ x, h @ block @ h + (self.weights[f, new] ** 2 * self.own[f, new]).sum()
+        if self.meeting[f] > 0:
+            apart = np.isin(np.flatnonzero(there), range(*PLAYERS.indices(LOCAL))).astype(float)
+            apart[np.flatnonzero(apart)[1]] = -1.0
+            along, across = h @ block @ apart, apart @ block @ apart + self.meeting[f]
+            mean, var = mean - along * (apart @ x) / across, var - along**2 / across
+        mean, var = mean + self.small[f, :, 0].sum(), var + self.small[f, :, 1].sum()
+        return float(self.scale[f] * mean), float(self.scale[f] ** 2 * var)
 
-    def weights(self, f: int, size: int) -> tuple[F64, F64]:
-        """How level, players, teams and form weigh the dense states (4, size), and their own variance (4,)."""
-        weight, own = np.zeros((4, size)), np.zeros(4)
-        np.add.at(own, PART_OF, self.signs[f] ** 2 * self.own[f])
+    def parts(self, f: int, size: int) -> tuple[F64, F64]:
+        """How level, players, teams, form and circumstances weigh the dense states (5, size); own variance (5,)."""
+        weight, own = np.zeros((5, size)), np.zeros(5)
+        np.add.at(own, PART_OF, self.weights[f] ** 2 * self.own[f])
         there = self.where != NEVER
-        np.add.at(weight, (PART_OF[there], self.where[there]), self.signs[f, there])
+        np.add.at(weight, (PART_OF[there], self.where[there]), self.weights[f, there])
         return weight, own
+
+    def drawn_together(self, f: int, x: F64, covariance: F64, weight: F64) -> tuple[F64, F64]:
+        """What a first meeting takes off the mean and variance of each part (5,), from full dense arrays."""
+        if self.meeting[f] == 0:
+            return np.zeros(len(weight)), np.zeros(len(weight))
+        (a, b), own = self.where[PLAYERS], self.own[f, PLAYERS]
+        along = weight @ (covariance[:, a] - covariance[:, b])
+        along[1] += self.weights[f, PLAYERS] * own @ [1.0, -1.0]
+        across = covariance[a, a] + covariance[b, b] - 2 * covariance[a, b] + own.sum() + self.meeting[f]
+        return along * (x[a] - x[b]) / across, along**2 / across
 
 
 def take_apart(s: Arrays, P: F64, row: LookedUp, now: int, gap: int) -> OneMatch:
     """What the forecast of `row` at minute `now` adds up."""
-    where, own, signs = np.full(7, NEVER), np.zeros((2, 7)), np.zeros((2, 7))
-    side = np.array([-1.0, 1.0])
-    where[0], signs[:, 0] = 0, 1.0
-    own[:, 0] = P[:, Q_BASE] * _days(now, int(s.counters[LAST_BASE]))
     going_on = [_in_session(s, p, now, gap) for p in row.players]
-    for k, (p, t) in enumerate(zip(row.players, row.teams, strict=True)):
-        signs[:, 1 + k] = signs[:, 5 + k] = np.ones(2) if k == 0 else side
-        if p >= 0:
-            where[1 + k] = s.pos_player[p]
-            own[:, 1 + k] = P[:, Q] * _days(now, int(s.last_player[p]))
-        if t != UNKNOWN:
-            signs[:, 3 + k] = signs[:, 1 + k]
-            where[3 + k] = s.pos_team[t] if t >= 0 else NEVER
-            seen = where[3 + k] != NEVER
-            own[:, 3 + k] = P[:, Q_TEAM] * _days(now, int(s.last_team[t])) if seen else P[:, V_TEAM]
-        where[5 + k] = s.slot_pos[s.slot_of[p]] if going_on[k] else NEVER
-        own[:, 5 + k] = 0.0 if going_on[k] else P[:, V_SESSION]
-    if where[1] == NEVER and where[2] == NEVER:
-        signs[:, 1], signs[:, 2] = 1.0 + side, side
-        own[:, 1], own[:, 2] = P[:, V0], P[:, V_LINK]
-    elif where[1] == NEVER:
-        signs[:, 2] += signs[:, 1]
-        own[:, 1] = P[:, V_LINK]
-    elif where[2] == NEVER:
-        signs[:, 1] += signs[:, 2]
-        own[:, 2] = P[:, V_LINK]
+    regressors, position = _circumstances(s, row, now, going_on)
+    where, own, h = _states(s, P, row, now, going_on, regressors)
+    new = where[PLAYERS] == NEVER
+    met = row.pair >= 0 and s.pair_last[row.pair] != NEVER
+    meeting = np.zeros(2) if new.any() or met else P[:, V_MEETING]
     counts = [int(s.played[p]) if p >= 0 else 0 for p in row.players]
-    return OneMatch(where, own, signs, _small(s, P, row, now, going_on), P[:, NOISE], (counts[0], counts[1]))
+    one = OneMatch(
+        where, own, h, _small(s, P, row, now, going_on), meeting, np.ones(2), np.zeros(2), (counts[0], counts[1])
+    )
+    wide = np.exp([_log_scale(s, P, f, row, one.signal(s, 1)[0], position) for f in range(2)])
+    return dataclasses.replace(one, scale=np.array([math.sqrt(wide[0]), 1.0]), noise=P[:, NOISE] * wide)
+
+
+def _states(
+    s: Arrays, P: F64, row: LookedUp, now: int, going_on: list[bool], regressors: F64
+) -> tuple[NDArray[np.int64], F64, F64]:
+    where, own, h = np.full(LOCAL, NEVER), np.zeros((2, LOCAL)), np.zeros((2, LOCAL))
+    side = np.array([-1.0, 1.0])
+    where[0], h[:, 0] = 0, 1.0
+    own[:, 0] = P[:, Q_BASE] * _days(now, int(s.counters[LAST_BASE]))
+    if P[:, V_REGRESSOR].any():
+        where[1 : 1 + REGRESSORS] = range(1, 1 + REGRESSORS)
+        h[:, 1 : 1 + REGRESSORS] = np.where(P[:, V_REGRESSOR] > 0, 1.0, 0.0)[:, None] * regressors
+    for k, (p, t) in enumerate(zip(row.players, row.teams, strict=True)):
+        player, team, session = PLAYERS.start + k, TEAMS.start + k, SESSIONS.start + k
+        h[:, player] = h[:, session] = np.ones(2) if k == 0 else side
+        away = _days(now, int(s.last_player[p])) if p >= 0 else 0.0
+        if p >= 0:
+            where[player], own[:, player] = s.pos_player[p], P[:, Q] * away
+        if t != UNKNOWN:
+            h[:, team] = h[:, player]
+            where[team] = s.pos_team[t] if t >= 0 else NEVER
+            seen = where[team] != NEVER
+            own[:, team] = P[:, Q_TEAM] * _days(now, int(s.last_team[t])) if seen else P[:, V_TEAM]
+        where[session] = s.slot_pos[s.slot_of[p]] if going_on[k] else NEVER
+        own[:, session] = P[:, Q_SESSION] * away if going_on[k] else P[:, V_SESSION]
+    _newcomers(s, P, now, where, own, h)
+    return where, own, h
+
+
+def _newcomers(s: Arrays, P: F64, now: int, where: NDArray[np.int64], own: F64, h: F64) -> None:
+    """Who is not known leans on the opponent, or on the prior where nobody is."""
+    first = int(s.counters[FIRST])
+    link = P[:, V_LATE if first != NEVER and now - first > NEWCOMER_DAYS * DAY else V_LINK]
+    a, b = PLAYERS.start, PLAYERS.start + 1
+    if where[a] == NEVER and where[b] == NEVER:
+        h[:, a] += h[:, b]
+        own[:, a], own[:, b] = P[:, V0], link
+    elif where[a] == NEVER:
+        h[:, b] += h[:, a]
+        own[:, a] = link
+    elif where[b] == NEVER:
+        h[:, a] += h[:, b]
+        own[:, b] = link
+
+
+def _circumstances(s: Arrays, row: LookedUp, now: int, going_on: list[bool]) -> tuple[F64, float]:
+    """The five regressors, and the mean of matches already played in the session."""
+    played = [int(s.in_session[p]) if on else 0 for p, on in zip(row.players, going_on, strict=True)]
+    last = [int(s.last_player[p]) if p >= 0 else NEVER for p in row.players]
+    rests = [LONGEST_REST if at == NEVER else min(max(now - at, SHORTEST_REST), LONGEST_REST) for at in last]
+    angle = 2 * math.pi * (now % 1440) / DAY
+    regressors = np.array([
+        1 - sum(going_on) / 2,
+        (sum(min(n, MOST_PLAYED - 1) for n in played) / 2 - USUAL_POSITION) / USUAL_POSITION,
+        sum(math.log(rest / USUAL_REST) for rest in rests) / 2,
+        math.cos(angle),
+        math.sin(angle),
+    ])  # fmt: skip
+    return regressors, min(sum(played) / 2, MOST_PLAYED)
+
+
+def _log_scale(s: Arrays, P: F64, f: int, row: LookedUp, level: float, position: float) -> float:
+    value = P[f, C_LEVEL] * min(max(level - P[1, M_BASE], -LEVEL_REACH), LEVEL_REACH)
+    value += P[f, C_POSITION] * (position - USUAL_POSITION)
+    if P[f, V_SCALE] > 0:
+        value += sum(s.log_scale[f, p] for p in row.players if p >= 0)
+    return float(value)
+
+
+def _block(s: Arrays, f: int, at: NDArray[np.int64]) -> F64:
+    """The covariance of the dense states `at`, what waits included."""
+    block = s.C[f][np.minimum.outer(at, at), np.maximum.outer(at, at)]
+    waits = int(s.waiting[f])
+    u = s.waiting_u[f, :waits, at]
+    return np.asarray(block - (u / s.waiting_var[f, :waits]) @ u.T)
 
 
 def _days(now: int, last: int) -> float:

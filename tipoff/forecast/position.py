@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from tipoff.forecast.columns import MOST_PLAYED
 from tipoff.forecast.forecaster import F64, RESULT_DELAY
 from tipoff.forecast.table import MatchTable
 
-LATEST = 13.0
+LATEST = float(MOST_PLAYED)
 """matches after which a session counts as no longer"""
 
 

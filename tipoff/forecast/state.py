@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from tipoff.domain.match import Match
 from tipoff.forecast import arrays
 from tipoff.forecast.kernels import walk
@@ -12,13 +14,14 @@ from tipoff.forecast.params import Params
 from tipoff.forecast.table import MatchTable, Roster, build_table, minutes
 
 
-def room(roster: Roster) -> tuple[int, int, int, int]:
-    """Array sizes that hold `roster`, rounded up so that growing is rare."""
-    return (
+def room(roster: Roster, slots: int = 0) -> arrays.Size:
+    """Array sizes that hold `roster` and so many sessions at once, rounded up so that growing is rare."""
+    return arrays.Size(
         _up(len(roster.players), 16),
         _up(len(roster.teams), 8),
         _up(len(roster.pairs), 256),
         _up(len(roster.streams), 4),
+        _up(slots, 8),
     )
 
 
@@ -33,7 +36,7 @@ class FilterState(KnownState):
     def fresh(cls, params: Params) -> FilterState:
         """Nothing learned yet."""
         roster = Roster()
-        made = arrays.empty(*room(roster))
+        made = arrays.empty(room(roster))
         walk.start(made, params.as_array())
         return cls(params, roster, made)
 
@@ -49,7 +52,7 @@ class FilterState(KnownState):
         first = (int(table.start[0]), table.ids[0])
         if self.last is not None and first <= self.last:
             raise ValueError(f"{first[1]} does not come after {self.last[1]}: learn from the beginning instead")
-        self._make_room()
+        self._make_room(table)
         walk.learn_rows(
             self.arrays,
             self.params.as_array(),
@@ -64,15 +67,20 @@ class FilterState(KnownState):
         """Whether `match` sorts after everything learned."""
         return self.last is None or (minutes(match.start), match.external_id) > self.last
 
-    def _make_room(self) -> None:
-        have = (
-            len(self.arrays.pos_player), len(self.arrays.pos_team), len(self.arrays.pair_last),
-            len(self.arrays.stream_last),
-        )  # fmt: skip
-        need = room(self.roster)
-        if any(n > h for n, h in zip(need, have, strict=True)):
-            size = [max(n, h) for n, h in zip(need, have, strict=True)]
-            self.arrays = arrays.grown(self.arrays, size[0], size[1], size[2], size[3])
+    def _make_room(self, table: MatchTable) -> None:
+        have = arrays.size_of(self.arrays)
+        need = room(self.roster, _slots(self.arrays, table, self.params.session_gap))
+        if have.at_least(need) != have:
+            self.arrays = arrays.grown(self.arrays, have.at_least(need))
+
+
+def _slots(s: arrays.Arrays, table: MatchTable, gap: int) -> int:
+    """Session slots in use once `table` is learned on top of what `s` knows."""
+    known, have = len(s.last_player), len(s.slot_player)
+    last, slot_of, slot_player = np.full((3, max(len(table.roster.players), known, have)), arrays.NEVER)
+    last[:known], slot_of[:known], slot_player[:have] = s.last_player, s.slot_of, s.slot_player
+    used = int(s.counters[arrays.N_SLOTS])
+    return int(walk.slots_needed(last, slot_of, slot_player, used, table.index, table.start, gap))
 
 
 def state_after(params: Params, matches: Sequence[Match]) -> FilterState:
@@ -90,8 +98,13 @@ def state_after_parts(params: Params, parts: Iterable[Sequence[Match]]) -> Filte
     return state
 
 
+def room_for(table: MatchTable, gap: int) -> arrays.Size:
+    """Array sizes that hold everything in `table`."""
+    return room(table.roster, _slots(arrays.empty(room(table.roster)), table, gap))
+
+
 def empty_arrays(table: MatchTable, params: Params) -> arrays.Arrays:
-    """Fresh arrays with room for everyone in `table`."""
-    made = arrays.empty(*room(table.roster))
+    """Fresh arrays with room for everything in `table`."""
+    made = arrays.empty(room_for(table, params.session_gap))
     walk.start(made, params.as_array())
     return made

@@ -1,0 +1,67 @@
+"""What a set of additions costs, in a process of its own: python -m bench.weigh plain|all FOLDER.
+
+Also run on the code of an earlier commit, which knows no additions: `before` in place of their name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import functools
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.data import WINDOW, real
+from bench.measuring import best, peak_mb
+from tipoff.domain.match import Match
+from tipoff.forecast.gaussian import GaussianFilter
+from tipoff.forecast.params import BUILT_IN, Params
+from tipoff.forecast.state import FilterState, state_after
+from tipoff.forecast.table import MatchTable, build_table
+
+Make = Callable[..., GaussianFilter]
+
+
+def model(name: str) -> Make:
+    """What makes a filter with all additions, with none, or as it was before there were any."""
+    if name == "plain":
+        return functools.partial(GaussianFilter, base=dataclasses.replace(BUILT_IN, additions=()))
+    return GaussianFilter
+
+
+def weigh(matches: list[Match], make: Make) -> dict[str, Any]:
+    """Seconds to fit (kernels compiled), matches a second, milliseconds and bytes of the state, peak memory."""
+    first = build_table([m for m in matches if m.start.date() <= WINDOW.fit_until])
+    later = build_table([m for m in matches if m.start.date() <= WINDOW.fit_until + dt.timedelta(days=1)])
+    _compile(make, first)
+    params, cold = _fit(make(), first)
+    _, warm = _fit(make(start=params), later)
+    table = build_table(matches)
+    fitted = make(params).fit(table)
+    state = state_after(params, matches)
+    blob = state.to_bytes()
+    return {
+        "fitted_on": len(first), "cold_seconds": cold, "warm_seconds": warm,
+        "matches": len(table), "matches_a_second": len(table) / best(lambda: fitted.walk(table, WINDOW.lead)),
+        "states": int(state.arrays.counters[0]), "save_ms": 1000 * best(state.to_bytes),
+        "load_ms": 1000 * best(lambda: FilterState.from_bytes(blob)), "state_bytes": len(blob), "peak_mb": peak_mb(),
+    }  # fmt: skip
+
+
+def _compile(make: Make, table: MatchTable) -> None:
+    make().fit(table.head(300)).walk(table.head(300), WINDOW.lead)
+
+
+def _fit(model: GaussianFilter, table: MatchTable) -> tuple[Params, float]:
+    started = time.perf_counter()
+    return model.fit(table).params_, time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    found = real(Path(sys.argv[2]))
+    assert found is not None
+    print(json.dumps(weigh(found, model(sys.argv[1]))))
