@@ -118,7 +118,7 @@ def test_it_says_how_sure_the_chance_itself_is(web: WebProcess, season: Season) 
         assert sure["words"] in words(by_id(page, "versus"))
         assert sure["low"] < api(web, name)["forecast"]["p_a"] < sure["high"]
     assert api(web, "PLAYING", "ml/predictions")["certainty"] is None
-    assert not list(with_class(see(web, "PLAYING"), "bracket"))
+    assert not list(with_class(next(with_class(see(web, "PLAYING"), "hero")), "bracket"))
     listed = everything(web, "/api/ml/predictions?limit=200")
     assert [one["certainty"] for one in listed if one["external_id"] == AHEAD] == [
         api(web, AHEAD, "ml/predictions")["certainty"]

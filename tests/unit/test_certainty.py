@@ -38,7 +38,7 @@ def league() -> tuple[list[Match], dict[str, float]]:
 def walked(league: tuple[list[Match], dict[str, float]]) -> list[tuple[Match, int, Certainty, float]]:
     """Every match with the fewer known results of the two, how sure the forecast was, and the true probability."""
     matches, p_true = league
-    state, found = FilterState.fresh(Params(margin=TRUE)), []
+    state, found = FilterState.fresh(Params(margin=TRUE, additions=())), []
     for i in range(0, len(matches), BATCH):
         asked = matches[i : i + BATCH]
         for match, sure in zip(asked, certainties(state, asked), strict=True):
@@ -70,10 +70,10 @@ def test_cold_starts_are_less_sure(walked: list[tuple[Match, int, Certainty, flo
 def test_the_interval_is_that_of_the_states_without_the_noise(league: tuple[list[Match], dict[str, float]]) -> None:
     """Variances mixed up: together they are the forecast's, and the noise is that of the parameters."""
     matches = league[0]
-    state = state_after(BUILT_IN, matches[:600])
+    state = state_after(Params(additions=()), matches[:600])
     asked = [matches[600], dataclasses.replace(matches[601], player_b="NOBODY", team_a=None)]
     for one, forecast, sure in zip(state.parts(asked), state.forecast(asked), certainties(state, asked), strict=True):
-        mean, states, noise = one.spread(state.arrays, 0)
+        (mean, states), noise = one.signal(state.arrays, 0), one.noise[0]
         assert (mean, states + noise) == pytest.approx((forecast.margin_mean, forecast.margin_sd**2))
         assert noise == BUILT_IN.margin.r
         for p, sign in ((sure.low, -1), (sure.high, 1)):

@@ -62,18 +62,16 @@ def test_a_link_is_read_from_the_filters_own_states() -> None:
     known = [m for m in matches[:600] if new not in (m.player_a, m.player_b)]
     later = [m for m in matches[600:] if new in (m.player_a, m.player_b)][:6]
     for v in (V, 2.5 * V):
-        state = state_after(Params(margin=dataclasses.replace(margin, v_link=V)), known)
-        state.params = Params(margin=dataclasses.replace(margin, v_link=v))
+        state = state_after(Params(margin=dataclasses.replace(margin, v_link=V), additions=()), known)
+        state.params = Params(margin=dataclasses.replace(margin, v_link=v), additions=())
         state.learn(later[:-1])
         found[v] = state, *next(state.parts(later[-1:])).forecast(state.arrays, 0)
     state, mean, variance = found[V]
     s, one = state.arrays, next(state.parts(later[-1:]))
-    observed: dict[int, float] = {}
-    for at, sign in zip(one.where.tolist(), one.signs[0].tolist(), strict=True):
-        if at >= 0:
-            observed[at] = observed.get(at, 0.0) + sign
-    positions = [int(s.pos_player[state.roster.players[name]]) for name in (new, rival)]
-    d, u, c = link(s.x[0], s.C[0], observed, *positions)
+    there = one.where >= 0
+    players = [int(s.pos_player[state.roster.players[name]]) for name in (new, rival)]
+    at = np.array([*players, *one.where[there]])
+    d, u, c = link(s.x[0, at], state.covariances()[0][np.ix_(at, at)], one.weights[0, there])
     a = (1 / 2.5 - 1) / V
     assert 0 < u < V
     assert found[2.5 * V][1] == pytest.approx(mean - c * a * d / (1 + a * u), abs=1e-9)

@@ -34,17 +34,14 @@ class Links:
     prior: F64
 
 
-def link(x: F64, C: F64, observed: dict[int, float], new: int, first: int) -> tuple[float, float, float]:
-    """Mean and variance of d, and its covariance with the forecast, from a filter's dense states.
+def link(x: F64, C: F64, h: F64) -> tuple[float, float, float]:
+    """Mean and variance of d, and its covariance with the forecast, from the filter's states.
 
-    `C` is the covariance's lower triangle; `observed` says with which sign each position enters the forecast; the
-    newcomer's strength is at position `new`, that of the first opponent at `first`.
+    `x` (k + 2,) and `C` (k + 2, k + 2): mean and covariance of the newcomer's strength, that of the first opponent,
+    and the k states that enter the forecast with weights `h` (k,).
     """
-    at = np.array([new, first, *observed])
-    pair = C[np.maximum.outer(at[:2], at), np.minimum.outer(at[:2], at)]
-    row = pair[0] - pair[1]
-    signs = np.array(list(observed.values()))
-    return float(x[new] - x[first]), float(row[0] - row[1]), float(row[2:] @ signs)
+    row = C[0] - C[1]
+    return float(x[0] - x[1]), float(row[0] - row[1]), float(row[2:] @ h)
 
 
 def carried(mean: F64, variance: F64, links: Links, tau: float) -> tuple[F64, F64]:
