@@ -14,12 +14,15 @@ MATCHES = 200
 
 
 def warm() -> None:
-    """Fit, walk and learn a few made-up matches: what a training and the live filter compile."""
+    """Walk and learn a few made-up matches: what a training and the live filter compile.
+
+    Without the search for hyper-parameters, which compiles nothing and needs much more.
+    """
     from tipoff.domain.match import Match, MatchStatus
-    from tipoff.forecast.gaussian import GaussianFilter
     from tipoff.forecast.params import BUILT_IN
-    from tipoff.forecast.state import state_after
+    from tipoff.forecast.state import empty_arrays, state_after
     from tipoff.forecast.table import build_table
+    from tipoff.forecast.walking import walk_table
 
     matches = [
         Match(
@@ -28,7 +31,7 @@ def warm() -> None:
         for n in range(MATCHES)
     ]  # fmt: skip
     table = build_table(matches)
-    GaussianFilter().fit(table).walk(table, 2)
+    walk_table(empty_arrays(table, BUILT_IN), BUILT_IN.as_array(), table, BUILT_IN.session_gap, 32)
     state_after(BUILT_IN, matches)
 
 

@@ -79,6 +79,25 @@ def _local(
 
 
 @jit
+def _apart(s: Arrays, f: int, where: np.ndarray, own: np.ndarray, h: np.ndarray) -> tuple[float, float, float]:
+    """Of the difference of two known players: covariance with the observation, variance, mean."""
+    along, apart, between = 0.0, 0.0, 0.0
+    for side in range(2):
+        sign = 1.0 - 2.0 * side
+        me = PLAYER + side
+        between += sign * s.x[f, where[me]]
+        along += sign * h[me] * own[me]
+        apart += own[me]
+        for i in range(LOCAL):
+            if where[i] != NEVER:
+                shared = sign * entry(s, f, where[i], where[me])
+                along += h[i] * shared
+                if i == PLAYER or i == PLAYER + 1:
+                    apart += shared if i == PLAYER else -shared
+    return along, apart, between
+
+
+@jit
 def _signal(
     s: Arrays, P: np.ndarray, f: int, row: np.ndarray, now: int, gap: int, about: np.ndarray
 ) -> tuple[float, float]:
@@ -103,15 +122,9 @@ def _signal(
                 dot += h[i] * s.waiting_u[f, w, where[i]]
         var -= dot * dot / s.waiting_var[f, w]
     if P[f, V_MEETING] > 0 and first_meeting(s, row):
-        a, b = where[PLAYER], where[PLAYER + 1]
-        along = h[PLAYER] * own[PLAYER] - h[PLAYER + 1] * own[PLAYER + 1]
-        for i in range(LOCAL):
-            if where[i] != NEVER:
-                along += h[i] * (entry(s, f, where[i], a) - entry(s, f, where[i], b))
-        apart = entry(s, f, a, a) + entry(s, f, b, b) - 2.0 * entry(s, f, a, b)
-        apart += own[PLAYER] + own[PLAYER + 1] + P[f, V_MEETING]
-        mean -= along * (s.x[f, a] - s.x[f, b]) / apart
-        var -= along * along / apart
+        along, apart, between = _apart(s, f, where, own, h)
+        mean -= along * between / (apart + P[f, V_MEETING])
+        var -= along * along / (apart + P[f, V_MEETING])
     terms = np.empty((EFFECTS, 2))
     effects(s, P, f, row, now, gap, terms)
     for k in range(EFFECTS):
@@ -128,10 +141,13 @@ def forecast(s: Arrays, P: np.ndarray, row: np.ndarray, now: int, gap: int, out:
     """
     about = np.empty(REGRESSORS + 1)
     circumstances(s, row, now, gap, about)
-    level, var = _signal(s, P, 1, row, now, gap, about)
-    scale = np.exp(log_scale(s, P, 1, row, level, about[POSITION]))
-    out[1, 0], out[1, 1] = level, var + P[1, NOISE] * scale
-    mean, var = _signal(s, P, 0, row, now, gap, about)
-    scale = np.exp(log_scale(s, P, 0, row, level, about[POSITION]))
-    out[0, 0], out[0, 1] = mean * np.sqrt(scale), (var + P[0, NOISE]) * scale
+    level = 0.0
+    for f in (1, 0):
+        mean, var = _signal(s, P, f, row, now, gap, about)
+        level = mean if f == 1 else level
+        scale = np.exp(log_scale(s, P, f, row, level, about[POSITION]))
+        if f == 1:
+            out[f, 0], out[f, 1] = mean, var + P[f, NOISE] * scale
+        else:
+            out[f, 0], out[f, 1] = mean * np.sqrt(scale), (var + P[f, NOISE]) * scale
     return float(about[POSITION])
