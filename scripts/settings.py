@@ -21,7 +21,10 @@ GROUPS = {
         "host", "port", "cors_origins", "operator_key", "session_secret", "open_reads", "open_metrics",
         "client_header", "reads_a_minute", "writes_a_minute", "failures_a_minute", "streams",
     ),
-    "Matches": ("source", "spacing", "token", "token_command", "league_url", "league_label", "seed"),
+    "Matches": (
+        "source", "spacing", "token", "token_command", "league_url", "league_label", "seed", "history_url",
+        "learn_older", "match_details",
+    ),
     "Forecasts and jobs": ("horizons", "heads_every", "heads_git", "fresh_price", "job_modules", "one_service"),
     "People and logs": ("alert_urls", "webhooks_private", "log"),
     "Set by the platform": ("render",),

@@ -30,6 +30,10 @@ ODD = (
     "('SOON', 'Book', 'spread', 'NaN', 'Infinity', 2, '2026-03-01T23:59:59.999999+13')",
     "insert into odds_waiting (external_id, bookmaker, market, line, price_over, price_under, quoted_at, reason, "
     "detail) values ('NOBODY', 'Book', 'total', 'NaN', 1.5, 'Infinity', now(), 'no_such_match', %(strange)s)",
+    "insert into match_details (external_id, revision, tries, outcome, reason, asked_at, payload_id) "
+    "select external_id, revision, 1, 'whole', %(strange)s, now(), (select min(id) from raw_payloads) "
+    "from matches order by external_id limit 1",
+    "insert into match_periods select external_id, 'quarter-1', 12, 9 from match_details",
     "update job_queue set status = 'completed', progress = 100, attempt = 1, token = 9007199254740993, "
     "started_at = created_at, finished_at = clock_timestamp(), result = 'null', message = %(strange)s "
     "where type = 'cleanup'",

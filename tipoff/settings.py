@@ -63,6 +63,21 @@ class Settings(BaseSettings):
         validation_alias="TIPOFF_H2H_2025_TOKEN_COMMAND",
         description="Command that prints a guest token of the 2025 API.",
     )
+    history_url: str | None = Field(
+        default=None,
+        validation_alias="TIPOFF_HISTORY_URL",
+        description="Address of the 2025 API, which tipoff history fetch asks for older results; absent: off.",
+    )
+    learn_older: bool = Field(
+        default=False,
+        validation_alias="TIPOFF_LEARN_OLDER",
+        description="Whether forecasts learn from older results; alike for all processes.",
+    )
+    match_details: bool = Field(
+        default=False,
+        validation_alias="TIPOFF_MATCH_DETAILS",
+        description="Whether scores by quarter are asked for as matches end; no forecast uses them.",
+    )
     postgres_user: str = Field(
         default="nobody",
         validation_alias="TIPOFF_POSTGRES_USER",

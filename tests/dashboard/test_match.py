@@ -108,6 +108,23 @@ def test_before_it_the_forecast_is_the_apis(web: WebProcess, season: Season) -> 
     assert api(web, "LATER/1", "ml/predictions")["cautions"]
 
 
+def test_it_says_how_sure_the_chance_itself_is(web: WebProcess, season: Season) -> None:
+    """A bracket of another match, or of one that has begun."""
+    for name in (AHEAD, "LATER/1"):
+        sure, page = api(web, name, "ml/predictions")["certainty"], see(web, name)
+        [bracket] = with_class(next(with_class(page, "hero")), "bracket")
+        left, width = 100 * sure["low"], 100 * (sure["high"] - sure["low"])
+        assert bracket[0].get("style") == f"left:{left:.1f}%;width:{width:.1f}%"
+        assert sure["words"] in words(by_id(page, "versus"))
+        assert sure["low"] < api(web, name)["forecast"]["p_a"] < sure["high"]
+    assert api(web, "PLAYING", "ml/predictions")["certainty"] is None
+    assert not list(with_class(see(web, "PLAYING"), "bracket"))
+    listed = everything(web, "/api/ml/predictions?limit=200")
+    assert [one["certainty"] for one in listed if one["external_id"] == AHEAD] == [
+        api(web, AHEAD, "ml/predictions")["certainty"]
+    ]
+
+
 @pytest.mark.parametrize("market", MARKETS)
 @pytest.mark.parametrize("off", [-4.0, -0.5, 0.0, 3.5])
 def test_any_line_is_priced_as_the_api_prices_it(web: WebProcess, season: Season, market: str, off: float) -> None:

@@ -8,6 +8,7 @@ import json
 import xml.etree.ElementTree as ET
 from typing import Any
 
+import numpy as np
 import pytest
 from psycopg.types.json import Jsonb
 
@@ -16,6 +17,9 @@ from tests.jobs import eventually
 from tests.pages import Visitor, by_id, form, parse, with_class, words
 from tests.web import WebProcess
 from tipoff.api.record.schemas import TrackRecord
+from tipoff.backtest.report import as_json
+from tipoff.forecast.forecaster import Forecasts
+from tipoff.forecast.groups import groups
 from tipoff.pipeline.watch import refresh_record
 from tipoff.storage.pool import Pool
 from tipoff.web.pages.record import verdicts
@@ -69,6 +73,30 @@ def test_figures_stand_with_n_and_interval(web: WebProcess, record: dict[str, An
     graded = web.get("/api/record/forecasts?status=graded&limit=200").json()["items"]
     sure = [max(one["p_a"], 1 - one["p_a"]) for one in graded]
     assert main["stated"] == pytest.approx(sum(sure) / len(sure), abs=1e-9)
+
+
+def test_it_says_for_whom_the_intervals_are_right(web: WebProcess, record: dict[str, Any], kept_pool: Pool) -> None:
+    """Margins for totals, a group of another table, or a share without its number."""
+    assert "Not worked out yet" in words(by_id(Visitor(web).see("/record"), "card-groups"))
+    rng = np.random.default_rng(4)
+    mean, sd, known = rng.normal(0, 4, 90), np.full(90, 9.0), rng.integers(0, 40, 90)
+    made = Forecasts(np.full(90, 0.6), mean, sd, mean + 108, sd + 2, known, known / 3)
+    told = as_json(groups(made, np.rint(mean + 9), np.rint(mean + 100), np.arange(90) % 15))
+    [example] = TrackRecord.model_json_schema()["examples"]
+    document = {k: v for k, v in example.items() if k not in ("made_at", "ledger_row", "rows_since", "period")}
+    with kept_pool.connection() as connection:
+        connection.execute("update track_record set document = %s where period = 'week'",
+                           (Jsonb(document | {"groups": told}),))  # fmt: skip
+    eventually(lambda: web.get("/api/record?by=week").json()["groups"], "the groups", 5.0)
+    assert web.get("/api/record?by=week").json()["groups"] == told
+    tables = list(by_id(Visitor(web).see("/record?by=week"), "card-groups").iter("table"))
+    for table, kind in zip(tables, told.values(), strict=True):
+        rows = [[words(cell) for cell in row] for row in table.iter("tr")][1:]
+        for row, group in zip(rows, kind, strict=True):
+            assert row[:2] == [group["name"], number(group["n"])]
+            for cells, side in ((row[2:4], "margin"), (row[4:6], "total")):
+                assert cells[0].startswith(percent(group[side]["inside"]["mean"], 1))
+                assert cells[1].startswith(number(group[side]["crps"]["mean"], 2))
 
 
 def test_a_replay_is_called_one(web: WebProcess, record: dict[str, Any], kept_pool: Pool) -> None:

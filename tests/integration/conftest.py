@@ -26,6 +26,9 @@ def server() -> Iterator[PrivatePostgres]:
         Path(home).chmod(0o755)
         postgres = PrivatePostgres(Path(home))
         postgres.start()
+        with psycopg.connect(postgres.dsn, autocommit=True) as connection:  # no test here survives the machine
+            connection.execute("alter system set fsync = off")
+            connection.execute("select pg_reload_conf()")
         try:
             yield postgres
         finally:
@@ -64,7 +67,7 @@ def dsn(server: PrivatePostgres, template: str) -> str:
     """Address of a fresh database with the schema and no rows."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(server.dsn, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {template}".encode())
+        connection.execute(f"create database {name} template {template} strategy file_copy".encode())
     return server.dsn.replace("dbname=postgres", f"dbname={name}")
 
 

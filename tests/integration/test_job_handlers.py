@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.jobs import JOBS, ended, enqueue, eventually, job, workers
 from tests.simulated import BEGIN
@@ -27,6 +28,7 @@ from tipoff.pipeline.fetch import days_until, fetch
 from tipoff.pipeline.predict import predict
 from tipoff.pipeline.statistics import refresh_statistics
 from tipoff.pipeline.train import train
+from tipoff.storage import jobs
 from tipoff.storage.artifacts import DirectoryStore
 from tipoff.storage.embedded import PrivatePostgres
 from tipoff.storage.pool import Pool, open_pool
@@ -224,6 +226,30 @@ def test_a_long_history_takes_several_attempts(
     assert 2 <= done.attempt <= 10
     assert made["fetch"]["days"] == DAYS + 2
     assert made["ingest"]["payloads"] == DAYS
+
+
+def test_a_refresh_that_slept_fetches_anew(
+    server: PrivatePostgres, template: str, recording: Path, now: str, tmp_path: Path
+) -> None:
+    """A laptop that wakes in the middle of a refresh, and shows what the league said before it slept."""
+    kept: dict[str, object] = {"asked": 0, "before": "the sleep"}
+    with (
+        fresh(server, template, "slept") as (dsn, pool),
+        workers(dsn, tmp_path, 1, "--no-schedules", "--at", now, TIPOFF_SOURCE=f"recorded:{recording}"),
+    ):
+        for seconds, expected in ((20, kept), (90, {"asked": 4, "settled": 0, "empty": 1, "days": 4})):
+            with pool.connection() as connection:
+                asked = JOBS.enqueue(connection, "quick_data_refresh", {}).id
+                jobs.plan_steps(connection, asked, ["fetch", "ingest", "statistics", "predict", "grade"])
+                connection.execute(
+                    "update pipeline_jobs set status = 'completed', progress = 100, detail = %s, "
+                    "started_at = now() - make_interval(secs => %s), finished_at = now() "
+                    "where step = 'fetch' and job_id = %s",
+                    (Jsonb(kept), seconds, asked),
+                )
+            done = ended(pool, asked)
+            assert (done.status, done.error) == ("completed", None)
+            assert done.result["fetch"] == expected
 
 
 def test_cancelled_within_a_step_and_tried_again(

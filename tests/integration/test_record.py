@@ -136,6 +136,42 @@ def elo_by_day(pool: Pool) -> dict[str, list[float]]:
     return found
 
 
+def known_then(pool: Pool) -> dict[str, dict[str, tuple[int, float, float]]]:
+    """By group: how many were sealed two minutes before, the share of margins in 80 % intervals, mean z of totals."""
+    with pool.connection() as connection:
+        results = list(all_matches.results(connection))
+        columns = "external_id, margin_mean, margin_sd, total_mean, total_sd"
+        sealed = connection.execute(f"select {columns} from match_predictions where horizon = 2".encode()).fetchall()
+    said = {row[0]: row[1:] for row in sealed}
+    found: dict[str, dict[str, list[tuple[float, float]]]] = {"experience": {}, "position": {}}
+    for m in results:
+        if m.external_id not in said:
+            continue
+        counts, ks = [], []
+        for player in (m.player_a, m.player_b):
+            starts = [r.start for r in results
+                      if player in (r.player_a, r.player_b) and r.start <= m.start - 32 * MINUTE]  # fmt: skip
+            k, later = 0, m.start
+            for start in sorted(starts, reverse=True):
+                if later - start > 240 * MINUTE:
+                    break
+                k, later = k + 1, start
+            counts.append(len(starts))
+            ks.append(k)
+        a, b = m.score_a or 0, m.score_b or 0
+        mean, sd, total, total_sd = said[m.external_id]
+        one = (abs(a - b - mean) <= 1.2815515655446004 * sd, (a + b - total) / total_sd)
+        for kind, value, bounds in (("experience", min(counts), (5, 20, 100)), ("position", sum(ks) / 2, (1, 5, 10))):
+            low = max((bound for bound in bounds if value >= bound), default=None)
+            high = min((bound for bound in bounds if value < bound), default=None)
+            name = f"{low} or more" if high is None else f"under {high}" if low is None else f"{low} to under {high}"
+            found[kind].setdefault(name, []).append(one)
+    return {
+        kind: {name: (len(v), *(sum(part) / len(v) for part in zip(*v, strict=True))) for name, v in groups.items()}
+        for kind, groups in found.items()
+    }  # fmt: skip
+
+
 def test_the_record_equals_an_independent_recomputation(
     pool: Pool, replayed: tuple[list[Match], dt.datetime], tmp_path: Path
 ) -> None:
@@ -179,6 +215,11 @@ def test_the_record_equals_an_independent_recomputation(
     assert all(e.mean == pytest.approx(math.log(2)) for e in made.baselines[0].by_period.values())
     for day, losses in elo_by_day(pool).items():
         assert made.baselines[1].by_period[day].mean == pytest.approx(sum(losses) / len(losses), abs=1e-9), day
+    for kind, theirs in known_then(pool).items():
+        groups = {g.name: (g.n, g.margin.inside.mean, g.total.pit.z_mean.mean) for g in made.groups[kind]}
+        assert groups == {name: pytest.approx(figures) for name, figures in theirs.items()}
+        assert len(groups) > 2
+    assert [g.n for g in made.groups["level"]] == pytest.approx([made.by_horizon["2"].n / 3] * 3, abs=1)
     assert verify_database(pool)[0].broken is None
 
 

@@ -89,6 +89,7 @@ REFUSED: list[tuple[Role, dict[str, str], str, str]] = [
     (WORKER, {"TIPOFF_SOURCE": "recorded:days"}, "TIPOFF_SOURCE", "clock stands still"),
     (COMMAND, {"TIPOFF_SOURCE": "nba"}, "TIPOFF_SOURCE", "h2h-2026"),
     (WORKER, {"TIPOFF_LEAGUE_URL": "mirror.example.org"}, "TIPOFF_LEAGUE_URL", "https://"),
+    (WORKER, {"TIPOFF_HISTORY_URL": "mirror.example.org"}, "TIPOFF_HISTORY_URL", "https://"),
     (WEB, {"TIPOFF_BUCKET": "a/b"}, "TIPOFF_BUCKET", "letters, digits"),
     (WORKER, {"TIPOFF_HORIZONS": "0"}, "TIPOFF_HORIZONS", "minutes before the start"),
     (WEB, {"TIPOFF_HEALTH_EVERY": "often"}, "TIPOFF_HEALTH_EVERY", "number"),
@@ -197,6 +198,7 @@ def test_everything_is_said_at_once(bare: pytest.MonkeyPatch, tmp_path: Path) ->
         ({"TIPOFF_OPEN_METRICS": "true"}, "TIPOFF_OPEN_METRICS"),
         ({"FORWARDED_ALLOW_IPS": "*"}, "FORWARDED_ALLOW_IPS"),
         ({"TIPOFF_LEAGUE_URL": "http://mirror.example.org"}, "TIPOFF_LEAGUE_URL"),
+        ({"TIPOFF_HISTORY_URL": "http://mirror.example.org"}, "TIPOFF_HISTORY_URL"),
     ],
 )
 def test_what_is_doubtful_is_said_by_the_doctor(

@@ -14,6 +14,7 @@ from tipoff.domain.progress import Progress, quiet
 from tipoff.errors import InputError, LeakError
 from tipoff.forecast.bootstrap import Estimate, day_block_mean
 from tipoff.forecast.forecaster import Forecaster, Forecasts
+from tipoff.forecast.groups import Group, groups
 from tipoff.forecast.metrics import CalibrationBin, Scores, calibration_bins, calibration_slope, ece, score
 from tipoff.forecast.table import MatchTable, build_table, in_order, minutes
 
@@ -61,6 +62,8 @@ class ModelReport:
     microseconds_a_match: float
     difference: Estimate | None
     """log loss of the first model less this one's; below zero: the first model is better"""
+    groups: dict[str, list[Group]]
+    """whether its uncertainty is right by experience, level and position in the session"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -142,6 +145,7 @@ def _run_model(
         seconds_to_fit=fitted - started,
         microseconds_a_match=1e6 * (walked - fitted) / len(table),
         difference=difference,
+        groups=groups(kept, margin, total, days),
     )
     return report, kept, scores
 

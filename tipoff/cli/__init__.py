@@ -22,8 +22,7 @@ COMMANDS = {
 """the module of each command, whose function has its name (with an underscore where Python keeps the word)"""
 GROUPS = {
     "jobs": "jobs", "keys": "keys", "ledger": "record", "models": "models", "odds": "odds", "db": "db",
-    "alerts": "health",
-    "webhooks": "webhooks",
+    "history": "history", "alerts": "health", "webhooks": "webhooks",
 }  # fmt: skip
 """the module of each group of commands, whose `app` it is"""
 

@@ -10,7 +10,16 @@ from tipoff.settings import Settings
 from tipoff.starting import checked_settings
 from tipoff.storage.database import addresses, database, owners_database, private_postgres
 
-__all__ = ["Role", "addresses", "database", "owners_database", "parse_time", "private_postgres", "read_settings"]
+__all__ = [
+    "Role",
+    "addresses",
+    "database",
+    "owners_database",
+    "parse_day",
+    "parse_time",
+    "private_postgres",
+    "read_settings",
+]
 
 
 def read_settings(role: Role = Role.COMMAND) -> Settings:
@@ -29,3 +38,11 @@ def parse_time(text: str | None) -> dt.datetime | None:
     if moment.tzinfo is None:
         raise InputError(f"{text!r} has no offset from UTC; add Z or +02:00")
     return moment.astimezone(dt.UTC)
+
+
+def parse_day(text: str, option: str) -> dt.date:
+    """An ISO date, from that option of the command line."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"{option} {text!r} is not a date like 2026-07-05") from error

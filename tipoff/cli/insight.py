@@ -33,8 +33,9 @@ Json = typer.Option(False, "--json", help="One JSON value on stdout and nothing 
 @contextlib.contextmanager
 def _live() -> Iterator[tuple[Pool, Live, dt.datetime]]:
     now = SystemClock().now()
-    with database(read_settings()) as pool:
-        yield pool, bring_up_to_date(pool, now), now
+    settings = read_settings()
+    with database(settings) as pool:
+        yield pool, bring_up_to_date(pool, now, settings.learn_older), now
 
 
 def _known(name: str, names: Iterable[str], what: str) -> str:
@@ -116,6 +117,7 @@ def _explanation(fixture: Fixture, f: ScoreDistribution, e: Explanation) -> None
         f"{fixture.player_a} ({fixture.team_a or 'any team'}) {f.p_a:.1%} - {1 - f.p_a:.1%} {fixture.player_b} "
         f"({fixture.team_b or 'any team'}), {f.mean_a:.1f} to {f.mean_b:.1f} points", highlight=False,
     )  # fmt: skip
+    out.print(e.certainty.words, highlight=False)
     table = Table(title="Why, in points (+- one deviation)", title_justify="left")
     for name in ("part", "margin", "total", "in words"):
         table.add_column(name, no_wrap=name != "in words", justify="right" if name in ("margin", "total") else "left")

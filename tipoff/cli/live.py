@@ -71,7 +71,9 @@ def train(at: str | None = At, json: bool = Json) -> None:
         source_and_clock(settings, parse_time(at)) as (_, clock),
         progress("train") as report,
     ):
-        trained = training.train(pool, store, clock.now(), code_version(), report)
+        trained = training.train(
+            pool, store, clock.now(), code_version(), report, training.Recipe(older=settings.learn_older)
+        )
         with pool.connection() as connection:
             champion = models.active(connection)
     done = trained.submitted
@@ -101,8 +103,8 @@ def predict(at: str | None = At, json: bool = Json) -> None:
     """Forecast every known fixture that has not started, and seal those that are due."""
     settings = read_settings()
     with database(settings) as pool, source_and_clock(settings, parse_time(at)) as (_, clock):
-        refresh_statistics(pool, clock.now())
-        live, predicted = predicting.predict(pool, clock.now())
+        refresh_statistics(pool, clock.now(), settings.learn_older)
+        live, predicted = predicting.predict(pool, clock.now(), settings.learn_older)
         now = clock.now()
         real = isinstance(clock, SystemClock)
         sealed = seal_due(pool, live, settings.horizons, code_version()) if real else None

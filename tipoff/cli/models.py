@@ -120,7 +120,7 @@ def compare(
     with database(settings) as pool, artifacts(settings) as store:
         with pool.connection() as connection:
             one, two = models.find(connection, name), models.find(connection, other)
-            known = [m for m in matches.results(connection) if m.knowable_at <= one.created_at]
+            known = [m for m in matches.results(connection, settings.learn_older) if m.knowable_at <= one.created_at]
         verdict = judge(registry.read_stored(store, one.sha256), params_from_dict(two.document["params"]), known)
     if json:
         print_json({"model": one.version, "against": two.version, "passed": verdict.passed, **as_json(verdict)})

@@ -72,7 +72,7 @@ def _begin(pool: Pool, settings: Settings, days: int) -> dt.datetime:
     service = JobService(known_types(settings))
     with pool.connection() as connection:
         now = schedules.now(connection)
-        schedule.install(connection)
+        schedule.install(connection, settings.match_details)
         if models.active(connection) is None:
             wanted = {"history_days": days, "train_model": True}
             service.enqueue(connection, "data_pipeline", wanted, requested_by="tipoff up")

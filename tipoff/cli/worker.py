@@ -72,7 +72,7 @@ def worker(
     moment = parse_time(at)
     with database(settings) as pool, pool.connection() as connection:
         if schedules:
-            schedule.install(connection)
+            schedule.install(connection, settings.match_details)
     told = deployment(settings, moment.isoformat() if moment else None)
 
     async def run() -> collections.Counter[str]:

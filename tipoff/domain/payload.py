@@ -5,6 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 
+HISTORY = "history"
+"""the resource of answers that tipoff history fetch keeps"""
+DETAIL = "match-stats/"
+"""how the resource of an answer about one match begins; its external id follows"""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RawPayload:
@@ -20,3 +25,8 @@ class RawPayload:
     day: dt.date
     fetched_at: dt.datetime
     body: bytes
+
+    @property
+    def older(self) -> bool:
+        """Whether it tells of older results, from which only those learn who ask for them."""
+        return self.resource == HISTORY

@@ -30,7 +30,7 @@ class Arrays(NamedTuple):
     x: F64
     """(2, N) means"""
     C: F64
-    """(2, N, N) lower triangle; only the first `counters[N_USED]` rows and columns are in use"""
+    """(2, N, N) upper triangle; only the first `counters[N_USED]` rows and columns are in use"""
     waiting_u: F64
     """(2, WAITING, N)"""
     waiting_var: F64

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tipoff.domain.match import Fixture
+from tipoff.forecast.arrays import Arrays
+from tipoff.forecast.certainty import Certainty, certainty
 from tipoff.forecast.columns import REGRESSORS
 from tipoff.forecast.known import KnownState
 from tipoff.forecast.onematch import OneMatch
@@ -49,6 +51,7 @@ class Explanation:
     total_mean: float
     known: tuple[int, int]
     cautions: list[str]
+    certainty: Certainty
 
 
 def explain(state: KnownState, fixtures: Sequence[Fixture]) -> list[Explanation]:
@@ -56,26 +59,25 @@ def explain(state: KnownState, fixtures: Sequence[Fixture]) -> list[Explanation]
     mean_player = state.mean_player()
     covariances = state.covariances()
     return [
-        _explanation(fixture, one, state.arrays.x, covariances, mean_player)
+        _explanation(fixture, one, state.arrays, covariances, mean_player)
         for fixture, one in zip(fixtures, state.parts(fixtures), strict=True)
     ]
 
 
 def _explanation(
-    fixture: Fixture, one: OneMatch, x: NDArray[np.float64], covariances: NDArray[np.float64],
-    mean_player: NDArray[np.float64],
+    fixture: Fixture, one: OneMatch, s: Arrays, covariances: NDArray[np.float64], mean_player: NDArray[np.float64],
 ) -> Explanation:  # fmt: skip
     means, sds = np.zeros((2, len(PARTS))), np.zeros((2, len(PARTS)))
     for f in range(2):
-        w, own = one.parts(f, x.shape[1])
+        w, own = one.parts(f, s.x.shape[1])
         moved = w[1].sum() * mean_player
         w[0] += moved
         w[1] -= moved if mean_player.any() else 0.0
         used = np.flatnonzero(w.any(axis=0))
         block = covariances[f][np.ix_(used, used)]
         variances = np.einsum("pi,ij,pj->p", w[:, used], block, w[:, used]) + own
-        shift, less = one.drawn_together(f, x[f], covariances[f], w)
-        means[f, :5] = w @ x[f] - shift
+        shift, less = one.drawn_together(f, s.x[f], covariances[f], w)
+        means[f, :5] = w @ s.x[f] - shift
         sds[f, :5] = np.sqrt(np.maximum(variances - less, 0))
         grouped = ((0, 1), (2, 3), (4,), (5,))
         for part, terms in enumerate(grouped, start=5):
@@ -94,7 +96,14 @@ def _explanation(
         for player, n in zip((fixture.player_a, fixture.player_b), one.known, strict=True)
         if n < FEW
     ]
-    return Explanation(parts, float(means[0].sum()), float(means[1].sum()), one.known, cautions)
+    return Explanation(
+        parts,
+        float(means[0].sum()),
+        float(means[1].sum()),
+        one.known,
+        cautions,
+        certainty(fixture, *one.signal(s, 0), float(one.noise[0])),
+    )
 
 
 def _words(name: str, fixture: Fixture, margin: float, total: float, *, known: bool) -> str:

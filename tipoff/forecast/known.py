@@ -101,8 +101,8 @@ class KnownState:
 def covariance(s: arrays.Arrays, f: int) -> NDArray[np.float64]:
     """Shape (n, n): filter f's covariance in full, what waits included; states not in use are zero."""
     used, waits = int(s.counters[arrays.N_USED]), int(s.waiting[f])
-    low = np.tril(s.C[f])
-    whole = low + np.tril(low, -1).T
+    high = np.triu(s.C[f])
+    whole = high + np.triu(high, 1).T
     u = s.waiting_u[f, :waits, :used]
     whole[:used, :used] -= (u / s.waiting_var[f, :waits, None]).T @ u
     return np.asarray(whole)

@@ -199,7 +199,7 @@ def _log_scale(s: Arrays, P: F64, f: int, row: LookedUp, level: float, position:
 
 def _block(s: Arrays, f: int, at: NDArray[np.int64]) -> F64:
     """The covariance of the dense states `at`, what waits included."""
-    block = s.C[f][np.maximum.outer(at, at), np.minimum.outer(at, at)]
+    block = s.C[f][np.minimum.outer(at, at), np.maximum.outer(at, at)]
     waits = int(s.waiting[f])
     u = s.waiting_u[f, :waits, at]
     return np.asarray(block - (u / s.waiting_var[f, :waits]) @ u.T)

@@ -1,6 +1,6 @@
 """A filter's state as bytes: an npz without pickled objects, uncompressed because it is read at every forecast.
 
-The covariance is kept as the lower triangle of the states in use. What earlier versions wrote (format 1, before there
+The covariance is kept as the upper triangle of the states in use. What earlier versions wrote (format 1, before there
 were additions) is read too.
 """
 
@@ -37,7 +37,7 @@ def write_state(params: Params, roster: Roster, made: arrays.Arrays, last: tuple
         "format": FORMAT,
     }
     text = np.frombuffer(json.dumps(names, sort_keys=True).encode(), dtype=np.uint8)
-    used = made.C[:, *np.tril_indices(made.counters[arrays.N_USED])]
+    used = made.C[:, *np.triu_indices(made.counters[arrays.N_USED])]
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, names=text, **(made._asdict() | {"C": used}))
     return buffer.getvalue()
@@ -70,24 +70,25 @@ def _unpacked(parts: Mapping[str, NDArray[Any]]) -> arrays.Arrays:
     if not 0 < used <= n or parts["C"].dtype != np.float64:
         raise ModelFileError(f"filter state says that {used} of its {n} states are in use")
     whole = np.zeros((2, n, n))
-    whole[:, *np.tril_indices(used)] = parts["C"]
+    whole[:, *np.triu_indices(used)] = parts["C"]
     return arrays.Arrays(
         **{field: np.ascontiguousarray(parts[field]) for field in arrays.Arrays._fields if field != "C"}, C=whole
     )
 
 
 def _before_additions(parts: Mapping[str, NDArray[Any]]) -> arrays.Arrays:
-    """Format 1 had room for one session slot a player, and knew nothing of what the additions need."""
+    """Format 1 had room for a session slot a player, the lower triangle, and nothing of what the additions need."""
     used, slots = int(parts["counters"][arrays.N_USED]), int(parts["counters"][arrays.N_SLOTS])
     size = arrays.Size(
         len(parts["pos_player"]), len(parts["pos_team"]), len(parts["pair_last"]), len(parts["stream_last"]),
         max(slots, 1),
     )  # fmt: skip
     made = arrays.empty(size)
+    parts = {**made._asdict(), **parts, "C": parts["C"].transpose(0, 2, 1)}
     if not 0 < used <= size.states:
         raise ModelFileError(f"filter state says that {used} of {size.states} states are in use")
     for name, target in made._asdict().items():
-        source = parts.get(name, target)
+        source = parts[name]
         if source.dtype != target.dtype or source.ndim != target.ndim:
             raise ModelFileError(f"filter state has a {name} of type {source.dtype} and shape {source.shape}")
         both = tuple(slice(0, min(pair)) for pair in zip(source.shape, target.shape, strict=True))

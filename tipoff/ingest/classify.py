@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from tipoff.domain.match import Fixture, Match, MatchStatus
@@ -9,6 +10,7 @@ from tipoff.ingest.fields import BadRowError, optional_text, player, score, show
 
 VOID_STATUSES = ("MATCH_ABANDONED", "PERMANENT_BET_SUSPEND")
 OTHER_SPORTS = ("FI", "AF")
+STREAM_KEY, STREAMS = "sis-nba-", tuple("123456")
 
 
 def classify(row: dict[str, Any], dialect: str) -> Match | Fixture:
@@ -41,12 +43,20 @@ def _row_2025(row: dict[str, Any]) -> Match | Fixture:
     fixture = _fixture(
         row, "fixtureExternalId", ("homeTeam", "awayTeam"), ("homeParticipantName", "awayParticipantName")
     )
+    fixture = dataclasses.replace(fixture, stream=fixture.stream or _stream_2025(row))
     if "homeScore" not in row and "awayScore" not in row:
         return fixture
     a, b = score(row, "homeScore"), score(row, "awayScore")
     if row.get("matchAbandoned") is True:
         return _match(fixture, MatchStatus.VOID, a, b)
     return _ended(fixture, a, b)
+
+
+def _stream_2025(row: dict[str, Any]) -> str | None:
+    """The stream by the name that fixtures and the 2026 API give it; played matches have its key alone."""
+    key = row.get("avaStreamId")
+    number = key.removeprefix(STREAM_KEY) if isinstance(key, str) and key.startswith(STREAM_KEY) else ""
+    return f"Ebasketball {number}" if number in STREAMS else None
 
 
 def _fixture(row: dict[str, Any], id_key: str, teams: tuple[str, str], players: tuple[str, str]) -> Fixture:

@@ -108,10 +108,13 @@ def _apart(read: Sequence[_Read]) -> Iterator[list[_Read]]:
 def _ingest(connection: Connection, group: Sequence[_Read], now: dt.datetime) -> IngestReport:
     """Take in a group in the caller's transaction and mark it read."""
     everyone: list[Match | Fixture] = [one for g in group for one in (*g.parsed.matches, *g.parsed.fixtures)]
+    older = {g.payload_id for g in group if g.payload.older}
     counts: dict[int, tuple[int, int]] = {}
     if everyone:
         matches.name_players(connection, everyone)
-        counts = matches.record(connection, [(g.payload_id, g.payload.fetched_at, g.parsed.matches) for g in group])
+        counts = matches.record(
+            connection, [(g.payload_id, g.payload.fetched_at, g.parsed.matches) for g in group], older
+        )
         fixtures.see(connection, [(g.payload.fetched_at, g.parsed.fixtures) for g in group])
     fixtures.mark_played(connection)
     views = [
@@ -119,7 +122,7 @@ def _ingest(connection: Connection, group: Sequence[_Read], now: dt.datetime) ->
             g.payload.day, g.payload.fetched_at, max((f.start for f in g.parsed.fixtures), default=None),
             max((m.start for m in g.parsed.matches), default=None),
         )
-        for g in group if g.parsed.whole
+        for g in group if g.parsed.whole and not g.payload.older
     ]  # fmt: skip
     refused = [name for g in group for name in g.refused]
     withdrawn = fixtures.withdraw(connection, views, refused) if views else 0

@@ -21,7 +21,9 @@ from tipoff.storage.schedules import Schedule
 BEGIN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 COUNTED = 100_000
 """missed ticks are counted up to that many"""
-DEFAULTS: tuple[tuple[str, str, dict[str, Any], str], ...] = (
+Default = tuple[str, str, dict[str, Any], str]
+"""name, job type, its parameters, cron"""
+DEFAULTS: tuple[Default, ...] = (
     ("refresh", "quick_data_refresh", {}, "*/3 * * * *"),
     ("predictions", "prediction_generation", {"return_predictions": False, "require_model": False}, "* * * * *"),
     ("ledger verification", "ledger_verification", {}, "7 * * * *"),
@@ -33,6 +35,8 @@ DEFAULTS: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("quarterly care", "database_care", {}, "0 2 1 1,4,7,10 *"),
     ("outbox", "outbox_delivery", {}, "* * * * *"),
 )
+DETAILS: Default = ("match details", "match_details", {}, "*/10 * * * *")
+"""installed where TIPOFF_MATCH_DETAILS is true"""
 
 
 def next_tick(cron: str, after: dt.datetime) -> dt.datetime:
@@ -69,10 +73,10 @@ def due_ticks(cron: str, first: dt.datetime, now: dt.datetime) -> tuple[dt.datet
     return newest, missed, next_tick(cron, now)
 
 
-def install(connection: Connection) -> None:
-    """Add the default schedules that are not there; what an operator has edited stays."""
+def install(connection: Connection, details: bool = False) -> None:
+    """Add the default schedules (and that of `details`) that are not there; what an operator has edited stays."""
     at = schedules.now(connection)
-    for name, job_type, params, cron in DEFAULTS:
+    for name, job_type, params, cron in (*DEFAULTS, *((DETAILS,) if details else ())):
         new = Schedule(name, job_type, params, cron, True, 0, next_tick(cron, at), None, "", None)
         schedules.add(connection, new, replace=False)
 

@@ -131,6 +131,13 @@ class DatabaseCareParams(Params):
     act: bool = Field(False, description="Vacuum and analyze every table, build bloated indexes anew.")
 
 
+class MatchDetailsParams(Params):
+    """How many matches to ask for."""
+
+    hours: float = Field(48, gt=0, le=24 * 60, description="Matches that began within so many hours.")
+    limit: int = Field(40, ge=1, le=150, description="At most that many requests.")
+
+
 class ReplayParams(Params):
     """A stretch of the past, sealed as if it were happening."""
 
@@ -161,6 +168,11 @@ BUILT_IN: tuple[JobType, ...] = (
         "Fit, measure walk-forward, register, judge by the gate.",
         ModelTrainingParams, 280.0, 1024, secrets=frozenset({Secret.DATABASE, Secret.ARTIFACTS}), single=True,
         kernels=True,
+    ),
+    JobType(
+        "match_details", f"{_HERE}.details:match_details",
+        "Ask for scores by period of matches that ended, where TIPOFF_MATCH_DETAILS is true.",
+        MatchDetailsParams, secrets=frozenset({Secret.DATABASE, Secret.SOURCE}), single=True,
     ),
     JobType(
         "health_review", f"{_HERE}.care:health_review",

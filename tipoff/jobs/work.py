@@ -154,11 +154,11 @@ class Work:
         setattr(connection, "held", None)  # noqa: B010 - the job has ended: there is no fence to ask any more
         self.ended = True
 
-    def plan(self, *names: str) -> None:
-        """Write down the steps that will be taken."""
+    def plan(self, *names: str, fresh: float | None = None) -> None:
+        """Write down the steps that will be taken; those of an attempt begun over `fresh` seconds ago are void."""
         self._steps = list(names)
         with self.pool.connection() as connection:
-            jobs.plan_steps(connection, self.task.id, names)
+            jobs.plan_steps(connection, self.task.id, names, fresh)
 
     def step(self, name: str, do: Callable[[StepRun], Mapping[str, Any]]) -> dict[str, Any]:
         """Take a step and return what it found; one that was completed by an earlier attempt is not taken again.

@@ -1,6 +1,6 @@
 """A server that speaks the league's 2026 wire protocol over a book of matches, with a clock of its own.
 
-The 2025 schedule is there too, behind the token "guest".
+The 2025 schedule and the details of a match are there too, behind the token "guest".
 """
 
 from __future__ import annotations
@@ -13,19 +13,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tipoff.clock import Clock, SpeedClock
-from tipoff.league import careers, schedule, wire2025
+from tipoff.league import careers, details, schedule, wire2025
 from tipoff.league.book import MatchBook
 from tipoff.league.faults import Faults
 
 SPORT = "nba"
 GUEST = "guest"
+NOTHING = JSONResponse({"error": "no stats"}, status_code=404)
+STRANGER = JSONResponse({"message": "Unauthenticated."}, status_code=401)
 
 
 class LeagueApp:
     """The routes; `clock` can be set, sped up and frozen while it runs."""
 
     def __init__(self, book: MatchBook, clock: Clock) -> None:
-        self.book, self.clock, self.faults = book, clock, Faults()
+        self.book, self.clock = book, clock
+        self.faults, self.detail_faults = Faults(), Faults(details=True)
         self.token = GUEST
         self.asgi = Starlette(
             routes=[
@@ -33,6 +36,8 @@ class LeagueApp:
                 Route("/v1/schedule/{sport}", self._day),
                 Route("/v1/schedule/past/{sport}", self._past),
                 Route("/v1/schedule/upcoming/{sport}", self._upcoming),
+                Route("/v1/match/stats/{sport}", self._details),
+                Route("/v1/match/{id}/stats", self._details_2025),
                 Route("/v1/live/{sport}", self._live),
                 Route("/v1/participant/{sport}", self._participants),
                 Route("/v1/participant/{sport}/names", self._names),
@@ -90,9 +95,27 @@ class LeagueApp:
         answer = careers.match_head_to_head(self.book, self.clock.now(), request.query_params.get("external_id", ""))
         return JSONResponse(answer) if answer else JSONResponse({"error": "unknown"}, status_code=404)
 
+    async def _details(self, request: Request) -> Response:
+        now = self.clock.now()
+        match = details.found(self.book, request.query_params.get("external_id", ""), now)
+        if match is None or request.path_params["sport"] != SPORT:
+            return NOTHING
+        return await self.detail_faults.answer(details.wire_2026(match, now))
+
+    async def _details_2025(self, request: Request) -> Response:
+        if not self._knows(request):
+            return STRANGER
+        match = details.found(self.book, request.path_params["id"], self.clock.now())
+        return (
+            NOTHING if match is None else await self.detail_faults.answer(details.wire_2025(match, self.clock.now()))
+        )
+
+    def _knows(self, request: Request) -> bool:
+        return request.headers.get("Authorization") == f"Bearer {self.token}"
+
     async def _schedule_2025(self, request: Request) -> Response:
-        if request.headers.get("Authorization") != f"Bearer {self.token}":
-            return JSONResponse({"message": "Unauthenticated."}, status_code=401)
+        if not self._knows(request):
+            return STRANGER
         query = request.query_params
         try:
             begin, end = (dt.datetime.fromisoformat(query[key]).replace(tzinfo=dt.UTC) for key in ("from", "to"))
@@ -113,7 +136,10 @@ class LeagueApp:
     async def _set_fault(self, request: Request) -> Response:
         try:
             wanted = await request.json()
-            self.faults.set(wanted["fault"], int(wanted.get("count", 1)))
+            faults = self.detail_faults if wanted.get("of") == "details" else self.faults
+            faults.set(wanted["fault"], int(wanted.get("count", 1)))
         except (ValueError, TypeError, KeyError) as error:
-            return JSONResponse({"error": f"send {{fault: name, count: number}}: {error}"}, status_code=400)
-        return JSONResponse({"fault": self.faults.name, "count": self.faults.count})
+            return JSONResponse(
+                {"error": f"send {{fault: name, count: number, of: details}}: {error}"}, status_code=400
+            )
+        return JSONResponse({"fault": faults.name, "count": faults.count})

@@ -27,6 +27,7 @@ def _fixture(match: BookedMatch) -> dict[str, Any]:
         "sport": "NBA",
         "tournamentName": "Ebasketball H2H GG League",
         "tournamentId": 1,
+        "avaStreamId": (match.stream or "").lower().replace("ebasketball ", "sis-nba-"),
         "fixtureStart": start,
         "startDate": start,
         "externalId": match.external_id,
@@ -42,7 +43,7 @@ def _fixture(match: BookedMatch) -> dict[str, Any]:
 def _match(match: BookedMatch, now: dt.datetime) -> dict[str, Any]:
     shown = schedule.row(match, now)
     a, b = shown["teamAScore"], shown["teamBScore"]
-    played = {key: value for key, value in _fixture(match).items() if key != "externalId"}
+    played = {key: value for key, value in _fixture(match).items() if key not in ("externalId", "streamName")}
     return played | {
         "homeScore": a,
         "awayScore": b,

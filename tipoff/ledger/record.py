@@ -21,13 +21,17 @@ from numpy.typing import NDArray
 from tipoff.domain.match import Match
 from tipoff.domain.quote import Quote
 from tipoff.forecast.baselines import Constant, EloMargin
+from tipoff.forecast.baselines.constant import known_before, played_before
 from tipoff.forecast.bootstrap import Estimate, day_block_mean
 from tipoff.forecast.distribution import ScoreDistribution
-from tipoff.forecast.forecaster import F64, Forecaster
+from tipoff.forecast.forecaster import F64, Forecaster, Forecasts
+from tipoff.forecast.groups import Group, groups
 from tipoff.forecast.interval import wilson
 from tipoff.forecast.metrics import calibration_bins, ece, score
+from tipoff.forecast.params import BUILT_IN
+from tipoff.forecast.position import positions
 from tipoff.forecast.prices import PriceComparison, compare
-from tipoff.forecast.table import build_table, in_order, minutes
+from tipoff.forecast.table import MatchTable, build_table, in_order, minutes
 from tipoff.ledger.grade import NUMBERS, SCORED, score_sealed
 from tipoff.storage.ledger import LedgerRow
 
@@ -173,6 +177,8 @@ class Record:
     baselines: list[Baseline]
     prices: list[PriceComparison]
     """against posted prices, where any are known"""
+    groups: dict[str, list[Group]]
+    """for whom the intervals are right: by experience, level and position in the session, as results told it then"""
 
 
 def make_record(
@@ -189,7 +195,7 @@ def make_records(
 ) -> dict[str, Record]:  # fmt: skip
     """As `make_record`, grouped by each of `periods`."""
     horizons = sorted({*horizons, *(s.horizon for s in ledger.sealed)}, reverse=True)
-    main = horizons[-1]
+    main, table = horizons[-1], build_table(results)
     counted = _counted(ledger.sealed)
     graded = [s for s in counted if s.status == "graded"]
     near = [s for s in graded if s.horizon == main]
@@ -204,9 +210,9 @@ def make_records(
         {str(h): figures([s for s in graded if s.horizon == h]) for h in horizons}, {},
         _grouped(near, lambda s: s.model[:12]),
         _grouped(near, lambda s: _confidence(s.numbers[0])),
-        bins(near), [], _prices(near, results, quotes),
+        bins(near), [], _prices(near, results, quotes), _groups(near, table, main),
     )  # fmt: skip
-    walked = _walked(near, results, main)
+    walked = _walked(near, results, table, main)
     return {
         period: dataclasses.replace(
             record, by_period=_grouped(near, functools.partial(_period, period)),
@@ -296,13 +302,31 @@ Losses = list[tuple[Sealed, float]]
 """log loss that a baseline had where a forecast was sealed"""
 
 
-def _walked(near: Sequence[Sealed], results: Sequence[Match], lead: int) -> list[tuple[Baseline, Losses]]:
-    """Baselines walked forward over all results at the same lead, fitted before the first sealed match."""
-    if not near:
-        return []
-    table = build_table(results)
+def _placed(near: Sequence[Sealed], table: MatchTable) -> tuple[list[Sealed], NDArray[np.int64]]:
+    """Those whose match is in the table, and its rows."""
     place = {external_id: i for i, external_id in enumerate(table.ids)}
     both = [s for s in near if s.external_id in place]
+    return both, np.array([place[s.external_id] for s in both], dtype=np.int64)
+
+
+def _groups(near: Sequence[Sealed], table: MatchTable, lead: int) -> dict[str, list[Group]]:
+    """By what results told at the horizon, whose times are those believed now."""
+    both, rows = _placed(near, table)
+    if not both:
+        return {}
+    numbers, margin, total, days = _arrays(both)
+    played = played_before(table, known_before(table, lead))[rows]
+    position = positions(table, lead, BUILT_IN.session_gap)[rows]
+    p_a, margin_mean, margin_sd, total_mean, total_sd = numbers
+    made = Forecasts(p_a, margin_mean, margin_sd, total_mean, total_sd, played, position)
+    return groups(made, margin, total, days)
+
+
+def _walked(
+    near: Sequence[Sealed], results: Sequence[Match], table: MatchTable, lead: int
+) -> list[tuple[Baseline, Losses]]:
+    """Baselines walked forward over all results at the same lead, fitted before the first sealed match."""
+    both, rows = _placed(near, table)
     first = min(s.start for s in both) if both else None
     earlier = [m for m in results if first is not None and m.start < first]
     models: list[Forecaster] = [Constant(), EloMargin()] if len(earlier) >= MIN_BASELINE else []
@@ -310,7 +334,6 @@ def _walked(near: Sequence[Sealed], results: Sequence[Match], lead: int) -> list
         return []
     numbers, margin, total, days = _arrays(both)
     ours = score_sealed(numbers, margin, total)
-    rows = np.array([place[s.external_id] for s in both])
     found = []
     for model in models:
         made = model.fit(build_table(earlier)).walk(table, lead)

@@ -49,9 +49,12 @@ class Predicted:
         }
 
 
-def predict(pool: Pool, now: dt.datetime) -> tuple[Live, list[Predicted]]:
-    """Bring the filter up to date and forecast; soonest first. Raises InputError without a model."""
-    live = bring_up_to_date(pool, now)
+def predict(pool: Pool, now: dt.datetime, older: bool = False) -> tuple[Live, list[Predicted]]:
+    """Bring the filter up to date (`older` results too if asked) and forecast; soonest first.
+
+    Raises InputError without a model.
+    """
+    live = bring_up_to_date(pool, now, older)
     with pool.connection() as connection:
         known = fixtures.scheduled_after(connection, now)
     made = live.state.forecast(known)

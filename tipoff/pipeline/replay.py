@@ -18,10 +18,13 @@ from tipoff.domain.progress import Progress, quiet
 from tipoff.forecast.params import params_from_dict
 from tipoff.forecast.state import FilterState, state_after
 from tipoff.ledger.seal import Knowledge
-from tipoff.pipeline.seal import SealReport, append_seals, grade_known
+from tipoff.pipeline.seal import SealReport, grade_known, seal_within
 from tipoff.pipeline.state import NOTHING
 from tipoff.storage import fixtures, ledger, matches
 from tipoff.storage.pool import Pool
+
+TOGETHER = 50
+"""moments whose seals are kept in one transaction"""
 
 
 def replay_ledger(
@@ -51,14 +54,17 @@ def replay_ledger(
     )
     report = SealReport()
     learner = _Learner(results, document, begin)
-    for i, (at, group) in enumerate(itertools.groupby(events, key=lambda event: event[0])):
-        due: list[tuple[Fixture, int]] = [(event[3], event[2]) for event in group]
-        state, data = learner.until(at)
-        done = append_seals(pool, state, Knowledge(sha256, code_version, 0, data, state.matches), due, at)
-        report.sealed += done.sealed
-        report.refused |= done.refused
-        if i % 50 == 0:
-            progress((at - begin) / max(now - begin, dt.timedelta(seconds=1)), f"sealing as of {at:%d %B %H:%M}")
+    moments = [(at, list(group)) for at, group in itertools.groupby(events, key=lambda event: event[0])]
+    for first in range(0, len(moments), TOGETHER):
+        with pool.connection() as connection:
+            for at, group in moments[first : first + TOGETHER]:
+                due: list[tuple[Fixture, int]] = [(event[3], event[2]) for event in group]
+                state, data = learner.until(at)
+                knowledge = Knowledge(sha256, code_version, 0, data, state.matches)
+                done = seal_within(connection, state, knowledge, due, at)
+                report.sealed += done.sealed
+                report.refused |= done.refused
+        progress((at - begin) / max(now - begin, dt.timedelta(seconds=1)), f"sealing as of {at:%d %B %H:%M}")
     report.graded = grade_known(pool, now)
     progress(1.0, f"{report.sealed} forecasts sealed, {report.graded} graded")
     return report

@@ -12,7 +12,7 @@ from tipoff.ledger.grade import grade_bodies
 from tipoff.ledger.seal import Knowledge, seal_body
 from tipoff.pipeline.state import Live
 from tipoff.storage import ledger
-from tipoff.storage.pool import Pool
+from tipoff.storage.pool import Connection, Pool
 
 REFUSED = "refused"
 BATCH = 2000
@@ -50,9 +50,18 @@ def append_seals(
     pool: Pool, state: FilterState, knowledge: Knowledge, due: Sequence[tuple[Fixture, int]], at: dt.datetime | None
 ) -> SealReport:
     """Forecast and seal these fixtures at these horizons, with the ratings used, in one transaction."""
-    report = SealReport()
     if not due:
-        return report
+        return SealReport()
+    with pool.connection() as connection, connection.transaction():
+        return seal_within(connection, state, knowledge, due, at)
+
+
+def seal_within(
+    connection: Connection, state: FilterState, knowledge: Knowledge, due: Sequence[tuple[Fixture, int]],
+    at: dt.datetime | None,
+) -> SealReport:  # fmt: skip
+    """The same in the caller's transaction."""
+    report = SealReport()
     forecasts = state.forecast([fixture for fixture, _ in due])
     strengths = {name: (mean, sd) for name, mean, sd in state.strengths()}
     bodies = [
@@ -60,21 +69,20 @@ def append_seals(
         for (fixture, horizon), forecast in zip(due, forecasts, strict=True)
     ]
     ratings = []
-    with pool.connection() as connection, connection.transaction():
-        outcomes = ledger.seal(connection, bodies, at)
-        moment = ledger.now(connection, at)
-        for (fixture, _), outcome in zip(due, outcomes, strict=True):
-            if outcome.isdigit():
-                report.sealed += 1
-                for player in (fixture.player_a, fixture.player_b):
-                    if player in strengths:
-                        played = state.known_of(player)
-                        ratings.append(
-                            (player, moment, knowledge.model, knowledge.last_arrival_id, played, *strengths[player])
-                        )
-            elif outcome.startswith(REFUSED):
-                report.refused[fixture.external_id] = outcome
-        ledger.keep_ratings(connection, ratings)
+    outcomes = ledger.seal(connection, bodies, at)
+    moment = ledger.now(connection, at)
+    for (fixture, _), outcome in zip(due, outcomes, strict=True):
+        if outcome.isdigit():
+            report.sealed += 1
+            for player in (fixture.player_a, fixture.player_b):
+                if player in strengths:
+                    played = state.known_of(player)
+                    ratings.append(
+                        (player, moment, knowledge.model, knowledge.last_arrival_id, played, *strengths[player])
+                    )
+        elif outcome.startswith(REFUSED):
+            report.refused[fixture.external_id] = outcome
+    ledger.keep_ratings(connection, ratings)
     return report
 
 

@@ -37,22 +37,23 @@ class Live:
     rebuilt: bool
 
 
-def bring_up_to_date(pool: Pool, now: dt.datetime) -> Live:
+def bring_up_to_date(pool: Pool, now: dt.datetime, older: bool = False) -> Live:
     """Load the active model's filter, learn what has arrived since, and store it.
 
     The state is a function of the set of results believed, learned in order of (start, external id): new
-    results that sort last are learned on top; after a late or corrected one everything is learned afresh.
+    results that sort last are learned on top; after a late or corrected one everything is learned afresh. `older`
+    results belong to that set where they are asked for; a stored state that was asked otherwise is learned afresh.
     Another process that stores first wins; then this one loads again. Raises InputError without a model.
     """
     for _ in range(5):
         try:
-            return _once(pool, now)
+            return _once(pool, now, older)
         except ConflictError:
             continue
-    return _once(pool, now)
+    return _once(pool, now, older)
 
 
-def _once(pool: Pool, now: dt.datetime) -> Live:
+def _once(pool: Pool, now: dt.datetime, older: bool) -> Live:
     with pool.connection() as connection, connection.transaction():
         connection.execute("set transaction isolation level repeatable read")
         active = models.active(connection)
@@ -60,22 +61,23 @@ def _once(pool: Pool, now: dt.datetime) -> Live:
             raise InputError("no model has been trained yet: run tipoff fetch, then tipoff train")
         sha256, document = active
         stored = models.load_state(connection, sha256)
-        base = stored if stored is not None and stored.data_sha256 else None
+        base = stored if stored is not None and stored.data_sha256 and stored.older == older else None
         state = _stored_state(base)
         fresh: list[Match] | None = [] if state is not None else None
-        before = last = base.last_arrival_id if base else 0
+        before = base.last_arrival_id if base else 0
         data = base.data_sha256 if base else NOTHING
-        for arrivals in matches.arrivals_after(connection, before):
-            last, data = arrivals[-1].arrival_id, chained(data, arrivals)
+        last = matches.last_arrival_id(connection)
+        for arrivals in matches.arrivals_after(connection, before, older):
+            data = chained(data, arrivals)
             more = _in_sequence(state, arrivals) if state is not None and fresh is not None else None
             fresh = None if more is None or fresh is None or len(fresh) > ON_TOP else [*fresh, *more]
         if state is not None and fresh is not None:
             state.learn(in_order(fresh))
         else:
             params = params_from_dict(document["params"])
-            state = state_after_parts(params, matches.results_in_parts(connection))
+            state = state_after_parts(params, matches.results_in_parts(connection, older))
     if last != before or base is None:
-        new = models.StoredState(0, last, data, state.to_bytes())
+        new = models.StoredState(0, last, data, state.to_bytes(), older)
         with pool.connection() as connection:
             models.save_state(connection, sha256, stored, new, state.matches, now)
     return Live(sha256, state, last, data, rebuilt=fresh is None)

@@ -42,13 +42,14 @@ class Trained:
 class Recipe:
     """How to train: days to fit on, the least matches of a player in them, and the least accuracy to be activated.
 
-    `enough` ends the fit early, with the best hyper-parameters found so far.
+    `enough` ends the fit early, with the best hyper-parameters found so far. `older`: learn from older results too.
     """
 
     days_back: int = FIT_DAYS
     min_matches_per_player: int = 1
     performance_threshold: float = 0.0
     enough: Callable[[], bool] = never
+    older: bool = False
 
 
 def train(
@@ -61,7 +62,7 @@ def train(
     Raises InputError when there are not enough days, ArtifactError when the store fails.
     """
     with pool.connection() as connection:
-        history = History.known_at(pool, connection, now)
+        history = History.known_at(pool, connection, now, recipe.older)
         before = models.active(connection)
     start = params_from_dict(before[1]["params"]) if before else None
     known = history.recent()

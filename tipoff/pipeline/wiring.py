@@ -19,6 +19,7 @@ from tipoff.storage.artifacts import ArtifactStore, DirectoryStore, SupabaseStor
 from tipoff.upstream.h2h2025 import H2H2025Source
 from tipoff.upstream.h2h2026 import H2H2026Source
 from tipoff.upstream.http import Manners
+from tipoff.upstream.older import OlderResults
 from tipoff.upstream.recorded import RecordedSource
 from tipoff.upstream.source import MatchSource
 from tipoff.upstream.token import TokenProvider
@@ -60,6 +61,17 @@ def source_and_clock(
         yield from _closing(H2H2025Source(url, tokens, clock, manners), clock)
     else:
         raise InputError(f"TIPOFF_SOURCE is {settings.source!r}; it is h2h-2026, h2h-2025, league or recorded:PATH")
+
+
+@contextlib.contextmanager
+def older_results(settings: Settings, clock: Clock) -> Iterator[OlderResults]:
+    """The source of results since 2023; raises InputError where TIPOFF_HISTORY_URL is not set."""
+    if settings.history_url is None:
+        raise InputError(f"older results are off: set TIPOFF_HISTORY_URL to the 2025 API ({H2H_2025}) or a mirror")
+    tokens = TokenProvider(settings.token, settings.token_command)
+    source = H2H2025Source(settings.history_url, tokens, clock, Manners(spacing=settings.spacing))
+    with contextlib.closing(OlderResults(source)) as older:
+        yield older
 
 
 def _closing(source: MatchSource, clock: Clock) -> Iterator[tuple[MatchSource, Clock]]:

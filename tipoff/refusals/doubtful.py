@@ -41,5 +41,6 @@ def opened(given: Given) -> Iterator[Fault]:
         yield Fault("TIPOFF_SOURCE", "is the simulated league", "take it away for the real one")
     if "*" in given.environment.get("FORWARDED_ALLOW_IPS", "") and given.public:
         yield Fault("FORWARDED_ALLOW_IPS", "is *", "name the proxy's addresses")
-    if (settings.league_url or "").startswith("http:") and not is_near(host_of(settings.league_url or "")):
-        yield Fault("TIPOFF_LEAGUE_URL", "is not encrypted", "give an https address")
+    for name, url in (("TIPOFF_LEAGUE_URL", settings.league_url), ("TIPOFF_HISTORY_URL", settings.history_url)):
+        if url and url.startswith("http:") and not is_near(host_of(url)):
+            yield Fault(name, "is not encrypted", "give an https address")

@@ -74,8 +74,9 @@ def source(given: Given) -> Iterator[Fault]:
             "TIPOFF_SOURCE", "replays recorded days, whose clock stands still: nothing of it can be sealed in time",
             "take it away, or give league for a simulated one",
         )  # fmt: skip
-    if settings.league_url and _scheme(settings.league_url) not in ("http", "https"):
-        yield Fault("TIPOFF_LEAGUE_URL", "is no http(s) address", "give one, like https://mirror.example.org/v1")
+    for name, url in (("TIPOFF_LEAGUE_URL", settings.league_url), ("TIPOFF_HISTORY_URL", settings.history_url)):
+        if url and _scheme(url) not in ("http", "https"):
+            yield Fault(name, "is no http(s) address", "give one, like https://mirror.example.org/v1")
 
 
 def one_service(given: Given) -> Iterator[Fault]:

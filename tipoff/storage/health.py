@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from typing import Any
 
+from tipoff.storage.payloads import FEED
 from tipoff.storage.pool import Connection
 
 EXPECTED = ("other_sport",)
@@ -190,10 +191,10 @@ class FreshnessFacts:
 def freshness(connection: Connection) -> FreshnessFacts:
     """Last answer, newest result, coming matches, quarantine, answers that wait to be read."""
     [row] = connection.execute(
-        """
+        f"""
         select
-          (select last_fetched_at from raw_payloads order by last_fetched_at desc limit 1),
-          (select start_at from matches where status = 'final' order by start_at desc limit 1),
+          (select last_fetched_at from raw_payloads where {FEED} order by last_fetched_at desc limit 1),
+          (select start_at from matches where status = 'final' and not older order by start_at desc limit 1),
           f.fixtures, f.horizon,
           (select count(*)::int from matches where start_at > now() - interval '24 hours'),
           q.day, q.hour, q.unreadable, u.unread, u.since
@@ -202,9 +203,9 @@ def freshness(connection: Connection) -> FreshnessFacts:
           where status = 'scheduled' and start_at > now()
         ) as f, (
           select coalesce(sum(new), 0)::int as day,
-            coalesce(jsonb_object_agg(reason, hour) filter (where hour > 0), '{}') as hour,
+            coalesce(jsonb_object_agg(reason, hour) filter (where hour > 0), '{{}}') as hour,
             coalesce(array_agg(reason) filter (
-              where reason = any(%(whole)s) and seen > now() - interval '10 minutes'), '{}') as unreadable
+              where reason = any(%(whole)s) and seen > now() - interval '10 minutes'), '{{}}') as unreadable
           from (
             select reason, count(*) filter (where last_seen_at > now() - interval '1 hour') as hour,
               count(*) filter (where first_seen_at > now() - interval '24 hours') as new, max(last_seen_at) as seen

@@ -165,12 +165,18 @@ def attempts(connection: Connection, job_id: uuid.UUID) -> list[tuple[int, dt.da
     return [(int(row[0]), row[1], row[2], int(row[3])) for row in rows]
 
 
-def plan_steps(connection: Connection, job_id: uuid.UUID, names: Sequence[str]) -> None:
-    """Write down the steps a job will take; those there already stay as they are, unless they were other ones."""
+def plan_steps(
+    connection: Connection, job_id: uuid.UUID, names: Sequence[str], fresh: float | None = None
+) -> None:  # fmt: skip
+    """Write down the steps a job will take; those there already stay as they are, unless they were other ones.
+
+    Nor do they stay where the first was begun more than `fresh` seconds ago.
+    """
     connection.execute(
-        "with other as (select array_agg(step order by position) <> %(names)s as ones from pipeline_jobs "
+        "with other as (select array_agg(step order by position) <> %(names)s or coalesce(min(started_at) < "
+        "clock_timestamp() - make_interval(secs => %(fresh)s), false) as ones from pipeline_jobs "
         "where job_id = %(id)s) delete from pipeline_jobs using other where job_id = %(id)s and other.ones",
-        {"id": job_id, "names": list(names)},
+        {"id": job_id, "names": list(names), "fresh": fresh},
     )
     connection.execute(
         "insert into pipeline_jobs (job_id, step, position) select %s, name, place - 1 "

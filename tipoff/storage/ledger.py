@@ -133,7 +133,8 @@ def due(connection: Connection, moment: dt.datetime, horizons: Sequence[int]) ->
 def gradable(connection: Connection, moment: dt.datetime, since: dt.datetime | None = None) -> list[Gradable]:
     """Sealed forecasts whose result is known at `moment` and not graded yet, or graded on another result.
 
-    `since` leaves out matches that were last observed before it: nothing can have changed about them.
+    `since` leaves out matches that were last observed before it: nothing can have changed about them. Older results
+    grade nothing: they tell nothing of void matches.
     """
     rows = connection.execute(
         """
@@ -143,7 +144,7 @@ def gradable(connection: Connection, moment: dt.datetime, since: dt.datetime | N
           select (g.content::jsonb) #> '{body,result}' as result from ledger g
           where g.kind = 'grade' and g.grades = l.seq order by g.seq desc limit 1
         ) g on true
-        where (m.last_observed_at <= %(at)s or m.start_at + interval '30 minutes' <= %(at)s)
+        where not m.older and (m.last_observed_at <= %(at)s or m.start_at + interval '30 minutes' <= %(at)s)
           and (%(since)s::timestamptz is null or m.last_observed_at >= %(since)s)
           and (g.result is null or (g.result ->> 'status', g.result ->> 'start', g.result ->> 'score_a',
             g.result ->> 'score_b') is distinct from (m.status, ledger_time(m.start_at), m.score_a::text,

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from tipoff.storage import jobs, live, overview
+from tipoff.storage.payloads import FEED
 from tipoff.storage.pool import Connection
 
 OLDEST = 20_000
@@ -61,13 +62,15 @@ def _waiting(connection: Connection) -> dict[str, float]:
 def _of_tables(connection: Connection) -> dict[str, float]:
     """Fetching, ingest, sealing, workers, messages, the age of the health report: a row of figures."""
     cursor = connection.execute(
-        """
+        f"""
         select
-          (select extract(epoch from last_fetched_at) from raw_payloads order by last_fetched_at desc limit 1)
+          (select extract(epoch from last_fetched_at) from raw_payloads where {FEED}
+            order by last_fetched_at desc limit 1)
             as last_fetch,
           (select count(*) from raw_payloads where last_fetched_at > now() - interval '1 hour') as fetched,
           (select count(*) from raw_payloads where ingested_at is null) as payloads_waiting,
-          (select extract(epoch from start_at) from matches where status = 'final' order by start_at desc limit 1)
+          (select extract(epoch from start_at) from matches where status = 'final' and not older
+            order by start_at desc limit 1)
             as newest_result,
           (select count(*) from upcoming_matches where status = 'scheduled' and start_at > now())
             as fixtures,

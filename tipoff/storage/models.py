@@ -186,20 +186,25 @@ def keep_performance(connection: Connection, rows: Sequence[tuple[object, ...]])
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StoredState:
-    """A filter state at a revision: the log entry it has seen last, the hash of the log so far, its npz."""
+    """A filter state at a revision: the log entry it has seen last, the hash of the log so far, its npz.
+
+    `older`: whether it has learned from older results too.
+    """
 
     revision: int
     last_arrival_id: int
     data_sha256: str
     blob: bytes
+    older: bool = False
 
 
 def load_state(connection: Connection, sha256: str) -> StoredState | None:
     """The newest state of a model's filter."""
     row = connection.execute(
-        "select revision, last_arrival_id, data_sha256, state from filter_states where model_sha256 = %s", (sha256,)
+        "select revision, last_arrival_id, data_sha256, state, older from filter_states where model_sha256 = %s",
+        (sha256,),
     ).fetchone()
-    return None if row is None else StoredState(int(row[0]), int(row[1]), row[2], bytes(row[3]))
+    return None if row is None else StoredState(int(row[0]), int(row[1]), row[2], bytes(row[3]), row[4])
 
 
 def save_state(
@@ -207,17 +212,17 @@ def save_state(
     now: dt.datetime,
 ) -> None:  # fmt: skip
     """Compare and swap; raises ConflictError when the stored state is no longer the `expected` one."""
-    values = (new.last_arrival_id, new.data_sha256, matches, new.blob, now)
+    values = (new.last_arrival_id, new.data_sha256, matches, new.blob, new.older, now)
     if expected is None:
         cursor = connection.execute(
-            "insert into filter_states (last_arrival_id, data_sha256, matches, state, updated_at, revision, "
-            "model_sha256) values (%s, %s, %s, %s, %s, 1, %s) on conflict do nothing",
+            "insert into filter_states (last_arrival_id, data_sha256, matches, state, older, updated_at, "
+            "revision, model_sha256) values (%s, %s, %s, %s, %s, %s, 1, %s) on conflict do nothing",
             (*values, sha256),
         )
     else:
         cursor = connection.execute(
             "update filter_states set last_arrival_id = %s, data_sha256 = %s, matches = %s, state = %s, "
-            "updated_at = %s, revision = revision + 1 where model_sha256 = %s and revision = %s",
+            "older = %s, updated_at = %s, revision = revision + 1 where model_sha256 = %s and revision = %s",
             (*values, sha256, expected.revision),
         )
     if cursor.rowcount != 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 
+from tipoff.storage.payloads import FEED
 from tipoff.storage.pool import Connection
 
 TABLES = (
@@ -39,12 +40,12 @@ def now(connection: Connection) -> dt.datetime:
 def overview(connection: Connection) -> Overview:
     """Versions, rows and freshness."""
     [(version, schema, refresh, result, source, moment)] = connection.execute(
-        """
+        f"""
         select current_setting('server_version'),
           (select max(version) from supabase_migrations.schema_migrations),
-          (select last_fetched_at from raw_payloads order by last_fetched_at desc limit 1),
-          (select start_at from matches where status = 'final' order by start_at desc limit 1),
-          (select source from raw_payloads order by last_fetched_at desc limit 1), clock_timestamp()
+          (select last_fetched_at from raw_payloads where {FEED} order by last_fetched_at desc limit 1),
+          (select start_at from matches where status = 'final' and not older order by start_at desc limit 1),
+          (select source from raw_payloads where {FEED} order by last_fetched_at desc limit 1), clock_timestamp()
         """
     ).fetchall()
     return Overview(version.split()[0], schema or "", rows(connection), refresh, result, source, moment)

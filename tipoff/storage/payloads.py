@@ -7,8 +7,11 @@ import hashlib
 import zlib
 from collections.abc import Sequence
 
-from tipoff.domain.payload import RawPayload
+from tipoff.domain.payload import DETAIL, HISTORY, RawPayload
 from tipoff.storage.pool import Connection
+
+FEED = f"(resource <> '{HISTORY}' and resource not like '{DETAIL}%%')"
+"""answers of the source that goes on, and no older or single ones"""
 
 
 def keep(connection: Connection, kept: Sequence[RawPayload]) -> list[int]:
@@ -64,9 +67,9 @@ def settled_days(connection: Connection, source: str) -> set[dt.date]:
     """Days last fetched at least a day after they ended: asking again would tell nothing new."""
     rows = connection.execute(
         """
-        select day from raw_payloads where source = %s
+        select day from raw_payloads where source = %s and resource not like %s
         group by day having max(last_fetched_at) >= (day + 2)::timestamp at time zone 'UTC'
         """,
-        (source,),
+        (source, f"{DETAIL}%"),
     ).fetchall()
     return {row[0] for row in rows}

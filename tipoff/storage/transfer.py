@@ -17,7 +17,8 @@ from tipoff.errors import InputError
 from tipoff.storage.pool import Connection
 
 EXPORTED = (
-    "raw_payloads", "quarantine", "players", "matches", "match_arrivals", "upcoming_matches", "player_stats",
+    "raw_payloads", "quarantine", "players", "matches", "match_arrivals", "upcoming_matches",
+    "match_details", "match_periods", "player_stats",
     "team_stats", "team_players", "odds_quotes", "odds_waiting", "model_registry", "filter_states",
     "model_performance", "feature_importance", "player_ratings", "ledger", "match_predictions", "track_record",
     "job_queue", "pipeline_jobs", "job_logs", "job_schedules", "schedule_ticks", "system_health", "health_findings",

@@ -7,7 +7,7 @@ import datetime as dt
 import httpx
 
 from tipoff.clock import Clock
-from tipoff.domain.payload import RawPayload
+from tipoff.domain.payload import DETAIL, RawPayload
 from tipoff.errors import TerminalUpstreamError
 from tipoff.upstream.http import Manners, PoliteClient
 
@@ -40,6 +40,15 @@ class H2H2026Source:
         if answer.status_code != httpx.codes.OK:
             raise TerminalUpstreamError(f"{self._label}: HTTP {answer.status_code} for {day}; not asking again")
         return [RawPayload(self._label, "h2h-2026", "schedule", day, self._clock.now(), answer.content)]
+
+    def fetch_details(self, external_id: str, day: dt.date) -> RawPayload | None:
+        """What the league says of a match of that day; None where it has nothing. Raises as `fetch_day`."""
+        answer = self._client.get("/match/stats/nba", {"external_id": external_id})
+        if answer.status_code in NO_DATA:
+            return None
+        if answer.status_code != httpx.codes.OK:
+            raise TerminalUpstreamError(f"{self._label}: HTTP {answer.status_code} for {external_id}")
+        return RawPayload(self._label, "h2h-2026", f"{DETAIL}{external_id}", day, self._clock.now(), answer.content)
 
     def close(self) -> None:
         """Give back connections."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tipoff.domain.payload import RawPayload
 
-__all__ = ["MatchSource", "RawPayload"]
+__all__ = ["DetailSource", "MatchSource", "RawPayload"]
 
 
 class MatchSource(Protocol):
@@ -28,4 +28,21 @@ class MatchSource(Protocol):
 
     def close(self) -> None:
         """Give back connections."""
+        ...
+
+
+@runtime_checkable
+class DetailSource(Protocol):
+    """A place that also tells of single matches: points and box scores by period."""
+
+    @property
+    def name(self) -> str:
+        """As of a MatchSource."""
+        ...
+
+    def fetch_details(self, external_id: str, day: dt.date) -> RawPayload | None:
+        """The payload on a match of that UTC day; None where the source has nothing, yet or ever.
+
+        Raises as `MatchSource.fetch_day`.
+        """
         ...

@@ -18,6 +18,7 @@ from tipoff.api.matches.routes import LINK, TOPICS, Cursor, Limit, Player, Team,
 from tipoff.api.matches.schemas import MarketName, MatchStatus
 from tipoff.api.posted import fresh
 from tipoff.api.predictions.schemas import (
+    Certainty,
     Line,
     Market,
     Part,
@@ -35,7 +36,9 @@ from tipoff.api.predictions.schemas import (
 from tipoff.api.problems import ProblemError
 from tipoff.api.routing import Format, Named, backend_of, described, router
 from tipoff.domain.match import Fixture
+from tipoff.forecast import certainty as forecast_certainty
 from tipoff.forecast import markets
+from tipoff.forecast.certainty import certainties
 from tipoff.forecast.distribution import ScoreDistribution
 from tipoff.forecast.explain import Explanation, explain
 from tipoff.forecast.known import KnownState
@@ -76,15 +79,17 @@ def list_predictions(
         fixtures = [Fixture(*row[:7]) for row in found[:limit]]
         sealed = seals(connection, [f.external_id for f in fixtures])
         made = forecasts(newest.state, fixtures, odds_format)
+        sure = certainties(newest.state, fixtures)
         by_id = {f.external_id: d for f, (d, _) in zip(fixtures, made, strict=True)}
         posted = fresh(connection, by_id, backend.settings.fresh_price)
         items = [
             Prediction(
                 external_id=f.external_id, start=f.start, player_a=f.player_a, player_b=f.player_b, team_a=f.team_a,
-                team_b=f.team_b, stream=f.stream, forecast=forecast, market=priced(d, market, line, odds_format),
-                sealed=[one.horizon for one in sealed[f.external_id]], posted=posted[f.external_id],
+                team_b=f.team_b, stream=f.stream, forecast=forecast, certainty=_certainty(c),
+                market=priced(d, market, line, odds_format), sealed=[one.horizon for one in sealed[f.external_id]],
+                posted=posted[f.external_id],
             )
-            for f, (d, forecast) in zip(fixtures, made, strict=True)
+            for f, (d, forecast), c in zip(fixtures, made, sure, strict=True)
         ]  # fmt: skip
         return items, (fixtures[-1].start, fixtures[-1].external_id) if len(found) > limit else None
 
@@ -150,9 +155,8 @@ def get_prediction(request: Request, external_id: Named, odds_format: OddsIn = O
         sealed = seals(connection, [external_id])[external_id]
         if row.status is not MatchStatus.SCHEDULED or row.start <= overview.now(connection):
             return PredictionDetail(
-                **row.model_dump(), forecast=None, why=[], cautions=[], markets=[], posted=[], exact_scores=[],
-                seals=sealed,
-                as_of=None, model_version=None,
+                **row.model_dump(), forecast=None, certainty=None, why=[], cautions=[], markets=[], posted=[],
+                exact_scores=[], seals=sealed, as_of=None, model_version=None,
             )  # fmt: skip
         newest, fixture = backend.newest.get(connection), fixture_of(row)
         [(d, forecast)] = forecasts(newest.state, [fixture], odds_format)
@@ -162,8 +166,8 @@ def get_prediction(request: Request, external_id: Named, odds_format: OddsIn = O
             lines = [line for line, _ in markets.ladder(d, name.value, REACH)]
             ladders += [priced(d, name, line, odds_format) for line in lines]
         return PredictionDetail(
-            **row.model_dump(), forecast=forecast, why=_parts(explained), cautions=explained.cautions,
-            markets=ladders,
+            **row.model_dump(), forecast=forecast, certainty=_certainty(explained.certainty), why=_parts(explained),
+            cautions=explained.cautions, markets=ladders,
             posted=fresh(connection, {external_id: d}, backend.settings.fresh_price)[external_id],
             exact_scores=[Score(a=a, b=b, probability=round(p, DIGITS)) for a, b, p in markets.exact_scores(d)],
             seals=sealed, as_of=newest.learned_at, model_version=newest.version,
@@ -187,7 +191,8 @@ def what_if(request: Request, body: WhatIfRequest) -> Response:
         items = [
             WhatIf(
                 player_a=f.player_a, player_b=f.player_b, team_a=f.team_a, team_b=f.team_b, start=f.start,
-                forecast=forecast, market=priced(d, one.market, one.line, body.odds_format), why=_parts(explained),
+                forecast=forecast, certainty=_certainty(explained.certainty),
+                market=priced(d, one.market, one.line, body.odds_format), why=_parts(explained),
                 cautions=explained.cautions,
             )
             for one, f, (d, forecast), explained in zip(
@@ -214,6 +219,10 @@ def priced(d: ScoreDistribution, market: MarketName | None, line: float | None, 
         under=round(found.under, DIGITS), fair_over=odds(found.fair_over, form),
         fair_under=odds(found.fair_under, form),
     )  # fmt: skip
+
+
+def _certainty(c: forecast_certainty.Certainty) -> Certainty:
+    return Certainty(low=round(c.low, DIGITS), high=round(c.high, DIGITS), words=c.words)
 
 
 def _parts(explained: Explanation) -> list[Part]:

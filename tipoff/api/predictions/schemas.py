@@ -26,6 +26,8 @@ MARKET: dict[str, Any] = {"market": "total", "line": 109.5, "over": 0.497, "push
 PART: dict[str, Any] = {"name": "players", "margin": 2.9, "margin_sd": 1.1, "total": 0.4, "total_sd": 1.6,
         "words": "ANNA is 2.9 points stronger than BEN"}  # fmt: skip
 FIXTURE: dict[str, Any] = {**MATCH, "status": "scheduled", "score_a": None, "score_b": None}
+CERTAINTY: dict[str, Any] = {"low": 0.464, "high": 0.792, "words": "If we knew exactly how good both are today, "
+             "ANNA's chance would lie between 46% and 79% in four of five such matches."}  # fmt: skip
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Line = Annotated[float, Field(ge=-500, le=500, allow_inf_nan=False, multiple_of=0.5)]
 
@@ -42,6 +44,14 @@ class Market(BaseModel):
     fair_under: float | int | str | None
 
 
+class Certainty(BaseModel):
+    """How sure a win probability itself is: the 80 % interval of P(A wins) with both players known exactly."""
+
+    low: float
+    high: float
+    words: str
+
+
 class Prediction(BaseModel):
     """A fixture, what the champion says of it now, and the market asked for."""
 
@@ -53,6 +63,7 @@ class Prediction(BaseModel):
     team_b: str | None
     stream: str | None
     forecast: Forecast
+    certainty: Certainty
     market: Market
     sealed: list[int] = Field(description="Minutes before the start at which a forecast is sealed already.")
     posted: list[Posted] = Field(description="Fresh prices: the newest of each bookmaker's markets.")
@@ -63,8 +74,8 @@ class PredictionPage(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{
         "items": [{**{k: FIXTURE[k] for k in ("external_id", "start", "player_a", "player_b", "team_a", "team_b",
-                                              "stream")}, "forecast": FORECAST, "market": MARKET, "sealed": [30],
-                   "posted": [POSTED]}],
+                                              "stream")}, "forecast": FORECAST, "certainty": CERTAINTY,
+                   "market": MARKET, "sealed": [30], "posted": [POSTED]}],
         "next_cursor": None, "as_of": "2026-11-25T05:31:00Z", "model_version": 3, "model": "0a" * 32}]})  # fmt: skip
 
     items: list[Prediction]
@@ -97,11 +108,13 @@ class PredictionDetail(MatchRow):
     """One match: what is said of it now and why, or what was sealed of it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{
-        **FIXTURE, "forecast": FORECAST, "why": [PART], "cautions": [], "markets": [MARKET], "posted": [POSTED],
+        **FIXTURE, "forecast": FORECAST, "certainty": CERTAINTY, "why": [PART], "cautions": [],
+        "markets": [MARKET], "posted": [POSTED],
         "exact_scores": [{"a": 56, "b": 53, "probability": 0.0011}], "seals": [], "as_of": "2026-11-25T05:31:00Z",
         "model_version": 3}]})  # fmt: skip
 
     forecast: Forecast | None = Field(description="Null once the match has begun: then the seals are what counts.")
+    certainty: Certainty | None
     why: list[Part]
     cautions: list[str]
     markets: list[Market]
@@ -180,6 +193,7 @@ class WhatIf(BaseModel):
     team_b: str | None
     start: dt.datetime
     forecast: Forecast
+    certainty: Certainty
     market: Market
     why: list[Part]
     cautions: list[str]
@@ -190,8 +204,8 @@ class WhatIfs(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{
         "items": [{"player_a": "ANNA", "player_b": "BEN", "team_a": None, "team_b": None,
-                   "start": "2026-11-25T06:03:00Z", "forecast": FORECAST, "market": MARKET, "why": [PART],
-                   "cautions": []}],
+                   "start": "2026-11-25T06:03:00Z", "forecast": FORECAST, "certainty": CERTAINTY,
+                   "market": MARKET, "why": [PART], "cautions": []}],
         "as_of": "2026-11-25T05:31:00Z", "model_version": 3, "model": "0a" * 32}]})  # fmt: skip
 
     items: list[WhatIf]

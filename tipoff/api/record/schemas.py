@@ -12,6 +12,12 @@ from tipoff.api.matches.schemas import SEAL, START
 
 ESTIMATE: dict[str, Any] = {"mean": 0.646, "low": 0.639, "high": 0.653, "n": 1740}
 FIGURES: dict[str, Any] = {"n": 1740, "measures": {"log_loss": ESTIMATE}, "ece": 0.011, "stated": 0.621}
+SPREAD: dict[str, Any] = {
+    "crps": {"mean": 5.1, "low": 4.9, "high": 5.3, "n": 1740},
+    "inside": {"mean": 0.8, "low": 0.78, "high": 0.82, "n": 1740},
+    "pit": {"bins": [0.1] * 10, "z_mean": {"mean": 0.01, "low": -0.03, "high": 0.05, "n": 1740},
+            "z_square": {"mean": 1.02, "low": 0.96, "high": 1.08, "n": 1740}, "p_uniform": 0.43},
+}  # fmt: skip
 SEALED: dict[str, Any] = {
     **{name: value for name, value in SEAL.items() if name != "grade"}, "external_id": "NB103251126", "start": START,
     "player_a": "ANNA", "player_b": "BEN", "team_a": "Boston Celtics", "team_b": "New York Knicks",
@@ -82,6 +88,33 @@ class Prices(BaseModel):
     our_error: Estimate | None
 
 
+class Pit(BaseModel):
+    """Where results fell in their forecast distributions."""
+
+    bins: list[float] = Field(description="Share of results in each tenth of the distribution; 0.1 each is right.")
+    z_mean: Estimate = Field(description="Mean of (result - mean) / deviation; 0 is right.")
+    z_square: Estimate = Field(description="Mean of its square; 1 is right, more: the deviations are too small.")
+    p_uniform: float | None = Field(description="Chance of bins so uneven where all is right; null: too few days.")
+
+
+class Spread(BaseModel):
+    """How the distributions of margins, or of totals, did: CRPS in points, share inside 80 % intervals."""
+
+    crps: Estimate
+    inside: Estimate
+    pit: Pit
+
+
+class Group(BaseModel):
+    """Graded forecasts that have something in common."""
+
+    name: str
+    n: int
+    log_loss: Estimate
+    margin: Spread
+    total: Spread
+
+
 class Correction(BaseModel):
     """A forecast that was graded more than once, with every grade."""
 
@@ -104,7 +137,9 @@ class TrackRecord(BaseModel):
                   "share_high": 0.696}],
         "baselines": [{"name": "elo", "log_loss": ESTIMATE, "accuracy": ESTIMATE, "difference": ESTIMATE,
                        "by_period": {"2026-11-24": ESTIMATE}}],
-        "prices": []}]})  # fmt: skip
+        "prices": [],
+        "groups": {"experience": [{"name": "20 to under 100", "n": 1740, "log_loss": ESTIMATE, "margin": SPREAD,
+                                   "total": SPREAD}]}}]})  # fmt: skip
 
     made_at: dt.datetime = Field(description="When it was worked out (job type track_record).")
     ledger_row: int = Field(description="The last row of the ledger that is in it.")
@@ -125,6 +160,10 @@ class TrackRecord(BaseModel):
     bins: list[Bin]
     baselines: list[Baseline]
     prices: list[Prices] = Field(description="Against posted prices, where any are known.")
+    groups: dict[str, list[Group]] = Field(
+        {}, description="For whom the intervals are right: by experience (known results of the less known player), "
+        "level (forecast total) and position (matches already played in the session, mean of the two).",
+    )  # fmt: skip
 
 
 class SealStatus(enum.StrEnum):

@@ -85,15 +85,17 @@ def _signal(
     """Mean and variance of what filter f knows of its observation, without the noise of a match."""
     where, own, h = np.empty(LOCAL, np.int64), np.empty(LOCAL), np.empty(LOCAL)
     _local(s, P, f, row, now, gap, about, where, own, h)
+    x, C = s.x[f], s.C[f]
     mean, var = 0.0, 0.0
     for i in range(LOCAL):
         var += h[i] * h[i] * own[i]
         if where[i] == NEVER or h[i] == 0.0:
             continue
-        mean += h[i] * s.x[f, where[i]]
-        for j in range(LOCAL):
+        mean += h[i] * x[where[i]]
+        var += h[i] * h[i] * C[where[i], where[i]]
+        for j in range(i):
             if where[j] != NEVER and h[j] != 0.0:
-                var += h[i] * h[j] * s.C[f, max(where[i], where[j]), min(where[i], where[j])]
+                var += 2.0 * h[i] * h[j] * C[min(where[i], where[j]), max(where[i], where[j])]
     for w in range(s.waiting[f]):
         dot = 0.0
         for i in range(LOCAL):

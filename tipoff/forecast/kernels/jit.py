@@ -1,4 +1,7 @@
-"""How every kernel is compiled: kept on disk, IEEE arithmetic in the order that is written."""
+"""How every kernel is compiled: kept on disk, IEEE arithmetic in the order that is written.
+
+`contracted` lets a product and a sum be rounded once instead of twice, which is quicker and no less exact.
+"""
 
 from __future__ import annotations
 
@@ -7,3 +10,4 @@ from typing import Any
 from numba import njit
 
 jit: Any = njit(cache=True, error_model="numpy")
+contracted: Any = njit(cache=True, error_model="numpy", fastmath={"contract"})

@@ -50,7 +50,7 @@ def cleanup(work: Work) -> dict[str, Any]:
             "alerts": alerts.forget(connection, params.days),
         }
     found["models"] = len(prune(work.pool, work.store, params.keep_models, work.now))
-    found["players"] = refresh_statistics(work.pool, work.now)
+    found["players"] = refresh_statistics(work.pool, work.now, work.settings.learn_older)
     found["files"] = sweep(work.pool, work.store, work.now)
     ended, failed = sum(t["ended"] for t in week), sum(t["failed"] for t in week)
     gone = ", ".join(f"{n} {what}" for what, n in found.items() if what != "players")

@@ -38,7 +38,7 @@ def live_ledger(work: Work) -> bool:
 
 def predict_and_seal(work: Work, with_predictions: bool) -> dict[str, Any]:
     """Forecast every known fixture, seal what is due; raises InputError without a model."""
-    live, predicted = predict(work.pool, work.now)
+    live, predicted = predict(work.pool, work.now, work.settings.learn_older)
     found: dict[str, Any] = {"fixtures": len(predicted), "results": live.state.matches, "model": live.model}
     if live_ledger(work):
         sealed = seal_due(work.pool, live, work.settings.horizons, code_version())

@@ -18,6 +18,8 @@ from tipoff.storage.pool import Connection
 from tipoff.upstream.h2h2025 import H2H2025Source
 
 RECENT_DAYS = 2
+FRESH = 60.0
+"""seconds for which a later attempt of a refresh builds on what an earlier one fetched: a machine may have slept"""
 FOR_THE_REST = 60.0
 """seconds of an attempt in which no more days are fetched: a long history takes several attempts"""
 
@@ -35,19 +37,20 @@ def data_pipeline(work: Work) -> dict[str, Any]:
 def quick_data_refresh(work: Work) -> dict[str, Any]:
     """The same over the last days, without training."""
     p = work.params(QuickDataRefreshParams)
-    return run(work, RECENT_DAYS, p.refresh_token, p.return_predictions, None)
+    return run(work, RECENT_DAYS, p.refresh_token, p.return_predictions, None, FRESH)
 
 
 def run(
-    work: Work, days: int, refresh_token: bool, with_predictions: bool, recipe: ModelTrainingParams | None
-) -> dict[str, Any]:
+    work: Work, days: int, refresh_token: bool, with_predictions: bool, recipe: ModelTrainingParams | None,
+    fresh: float | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Step by step; days of history beside today and tomorrow; trains where there is a recipe."""
     needs_token = isinstance(work.source, H2H2025Source)
     names = [
         *(["token"] if needs_token else []), "fetch", "ingest", *(["train"] if recipe else []), "predict", "grade",
     ]  # fmt: skip
     names.insert(names.index("ingest") + 1, "statistics")
-    work.plan(*names)
+    work.plan(*names, fresh=fresh)
     found: dict[str, Any] = {}
     if needs_token:
         found["token"] = work.step("token", lambda _: _token(work, refresh_token))
@@ -105,7 +108,7 @@ def _ingest(work: Work, step: StepRun) -> dict[str, Any]:
 
 
 def _statistics(work: Work, step: StepRun) -> dict[str, Any]:
-    step.rows_out = refresh_statistics(work.pool, work.now)
+    step.rows_out = refresh_statistics(work.pool, work.now, work.settings.learn_older)
     return {"players": step.rows_out}
 
 

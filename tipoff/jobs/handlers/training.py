@@ -30,7 +30,7 @@ def train_model(work: Work, params: ModelTrainingParams, step: StepRun) -> dict[
     reserve = min(AFTER_FIT, work.seconds_left / 2)
     recipe = Recipe(
         params.days_back, params.min_matches_per_player, params.performance_threshold,
-        lambda: work.seconds_left < reserve,
+        lambda: work.seconds_left < reserve, work.settings.learn_older,
     )  # fmt: skip
     train(
         work.pool, work.store, work.now, code_version(), step.progress, recipe,

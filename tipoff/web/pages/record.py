@@ -18,6 +18,10 @@ from tipoff.web.pages.upcoming import sparkline, tiles
 from tipoff.web.routing import Page
 
 ROWS = 30
+KINDS = {
+    "experience": "By known results of the less known player", "level": "By expected total",
+    "position": "By matches already played in the session, mean of the two",
+}  # fmt: skip
 PERIODS = {"day": "Day", "week": "Week", "month": "Month"}
 BECAME = {
     "": {}, "hit": {"outcome": "hit"}, "miss": {"outcome": "miss"}, "graded": {"status": "graded"},
@@ -65,6 +69,7 @@ def _shown(record: Mapping[str, Any], answer: ask.Answer, by: str) -> dict[str, 
                         "table": calibration.table(bins(record))},
         "horizons": [(f"{h} min before", group) for h, group in record["by_horizon"].items()],
         "over_time": _over_time(record, by), "confidence": _confidence(record), "coin": COIN,
+        "kinds": KINDS,
     }  # fmt: skip
 
 
