@@ -11,18 +11,15 @@ from openskill.models import PlackettLuce
 from bench.measuring import best
 from tipoff.domain.match import Match
 from tipoff.forecast.gaussian import GaussianFilter
-from tipoff.forecast.kernels import walk
 from tipoff.forecast.params import BUILT_IN
 from tipoff.forecast.state import empty_arrays
 from tipoff.forecast.table import MatchTable, build_table
+from tipoff.forecast.walking import learn_table
 
 
 def learn(table: MatchTable) -> None:
     """Both filters over every result."""
-    walk.learn_rows(
-        empty_arrays(table, BUILT_IN), BUILT_IN.as_array(), table.index, table.start, table.observed,
-        BUILT_IN.session_gap,
-    )  # fmt: skip
+    learn_table(empty_arrays(table, BUILT_IN), BUILT_IN.as_array(), table, BUILT_IN.session_gap)
 
 
 def nothing(table: MatchTable) -> float:
@@ -67,5 +64,5 @@ def measure(matches: list[Match]) -> dict[str, Any]:
 
 def _states(table: MatchTable) -> np.int64:
     made = empty_arrays(table, BUILT_IN)
-    walk.learn_rows(made, BUILT_IN.as_array(), table.index, table.start, table.observed, BUILT_IN.session_gap)
+    learn_table(made, BUILT_IN.as_array(), table, BUILT_IN.session_gap)
     return np.int64(made.counters[0])

@@ -304,16 +304,16 @@ def _dying(run: StepRun, do: Any) -> dict[str, Any]:
 
 def slow_training(work: Work) -> dict[str, Any]:
     """A training whose every look at the likelihood takes long, so that the search cannot come to its end."""
-    from tipoff.forecast.kernels import walk
+    from tipoff.forecast import fit
     from tipoff.jobs.handlers.training import model_training
 
-    plain = walk.log_likelihood
+    plain = fit.learn_table
 
     def slow(*arguments: Any) -> Any:
         time.sleep(0.25)
         return plain(*arguments)
 
-    walk.log_likelihood = slow
+    fit.learn_table = slow
     return model_training(work)
 
 

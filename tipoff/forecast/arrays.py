@@ -13,18 +13,27 @@ from tipoff.forecast.columns import REGRESSORS
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
-N_USED, N_SLOTS, N_MATCHES, LAST_BASE, FIRST = range(5)
 NEVER = -1
 WAITING = 8
 """rank-one updates that are gathered before they go through the covariance in one pass"""
+
+N_USED, N_SLOTS, N_MATCHES, LAST_BASE, FIRST, WAITS = range(6)
+"""counters; from WAITS on how many updates wait in the margin's and in the total's filter"""
+POS, LAST, PLAYED, SESSION, IN_SESSION, SLOT = range(6)
+"""columns of players, the first two also of teams"""
+SLOT_POS, SLOT_PLAYER = range(2)
+PT_MEAN, PT_VAR, PTS_MEAN, PTS_VAR = range(4)
+PT_LAST, PTS_SESSION = range(2)
+MEAN, VAR = range(2)
 
 
 class Arrays(NamedTuple):
     """Both Gaussian filters at once; leading axis 2 is margin, total. P players, T teams, S slots, N dense states.
 
     Dense states are the base (position 0), the regressors where the model has them (1 to 5) and then, in order of
-    need, players, teams and session slots; `pos_*` and `slot_*` say where each lives. Times are minutes since 1970,
+    need, players, teams and session slots; POS and SLOT_POS say where each lives. Times are minutes since 1970,
     NEVER before the first match. The covariance is C less the waiting updates: u u' / var for each of them.
+    Few arrays with columns rather than many: every compiled function takes them all.
     """
 
     x: F64
@@ -35,41 +44,25 @@ class Arrays(NamedTuple):
     """(2, WAITING, N)"""
     waiting_var: F64
     """(2, WAITING)"""
-    waiting: I64
-    """(2,) how many updates wait"""
     counters: I64
-    """(5,) states in use, session slots, matches learned, times of the last and of the first match"""
-    pos_player: I64
-    last_player: I64
-    played: I64
-    """(P,) matches learned of each player"""
-    session: I64
-    """(P,) number of the player's current session"""
-    in_session: I64
-    """(P,) matches learned of that session"""
+    """(7,) states in use, session slots, matches learned, times of the last and of the first match, what waits"""
+    players: I64
+    """(P, 6) position, last match, matches learned; number of the current session, matches learned of it, its slot"""
     log_scale: F64
     """(2, P) what each player adds to the logarithm of the variance"""
-    slot_of: I64
-    """(P,) the session slot a player holds, or NEVER"""
-    slot_pos: I64
-    slot_player: I64
-    """(S,)"""
-    pos_team: I64
-    last_team: I64
-    pt_mean: F64
-    """(2, P, T) player x team"""
-    pt_var: F64
-    pt_last: I64
-    pts_mean: F64
-    """(2, P, T) player x team x session"""
-    pts_var: F64
-    pts_session: I64
-    pair_mean: F64
-    """(2, pairs); for the margin seen from the player with the lower index"""
-    pair_var: F64
+    slots: I64
+    """(S, 2) position, player"""
+    teams: I64
+    """(T, 2) position, last match"""
+    grid: F64
+    """(2, P, T, 4) mean and variance of player x team, and of player x team x session"""
+    grid_seen: I64
+    """(P, T, 2) last match of the two, session of their last match"""
+    pairs: F64
+    """(2, pairs, 2) mean and variance; for the margin seen from the player with the lower index"""
     pair_last: I64
-    stream_mean: F64
-    stream_var: F64
+    streams: F64
+    """(2, streams, 2) mean and variance"""
     stream_last: I64
 
 
@@ -95,42 +88,30 @@ class Size:
 
 def size_of(made: Arrays) -> Size:
     """For how many names `made` has room."""
-    return Size(
-        len(made.pos_player), len(made.pos_team), len(made.pair_last), len(made.stream_last), len(made.slot_pos)
-    )
+    return Size(len(made.players), len(made.teams), len(made.pair_last), len(made.stream_last), len(made.slots))
 
 
-def _shapes(size: Size) -> dict[str, tuple[tuple[int, ...], float]]:
-    n, players, teams, slots = size.states, (size.players,), (size.teams,), (size.slots,)
-    grid = (2, size.players, size.teams)
-    pairs, streams = (size.pairs,), (size.streams,)
+def _shapes(size: Size) -> dict[str, tuple[int, ...]]:
+    n, grid = size.states, (size.players, size.teams)
     return {
-        "x": ((2, n), 0), "C": ((2, n, n), 0), "waiting_u": ((2, WAITING, n), 0), "waiting_var": ((2, WAITING), 0),
-        "waiting": ((2,), 0), "counters": ((5,), 0),
-        "pos_player": (players, NEVER), "last_player": (players, NEVER), "played": (players, 0),
-        "session": (players, 0), "in_session": (players, 0), "log_scale": ((2, *players), 0),
-        "slot_of": (players, NEVER), "slot_pos": (slots, NEVER), "slot_player": (slots, NEVER),
-        "pos_team": (teams, NEVER), "last_team": (teams, NEVER),
-        "pt_mean": (grid, 0), "pt_var": (grid, 0), "pt_last": (grid[1:], NEVER),
-        "pts_mean": (grid, 0), "pts_var": (grid, 0), "pts_session": (grid[1:], NEVER),
-        "pair_mean": ((2, *pairs), 0), "pair_var": ((2, *pairs), 0), "pair_last": (pairs, NEVER),
-        "stream_mean": ((2, *streams), 0), "stream_var": ((2, *streams), 0), "stream_last": (streams, NEVER),
+        "x": (2, n), "C": (2, n, n), "waiting_u": (2, WAITING, n), "waiting_var": (2, WAITING), "counters": (7,),
+        "players": (size.players, 6), "log_scale": (2, size.players), "slots": (size.slots, 2),
+        "teams": (size.teams, 2), "grid": (2, *grid, 4), "grid_seen": (*grid, 2), "pairs": (2, size.pairs, 2),
+        "pair_last": (size.pairs,), "streams": (2, size.streams, 2), "stream_last": (size.streams,),
     }  # fmt: skip
 
 
-INTEGER = {
-    "waiting", "counters", "pos_player", "last_player", "played", "session", "in_session", "slot_of", "slot_pos",
-    "slot_player", "pos_team", "last_team", "pt_last", "pts_session", "pair_last", "stream_last",
-}  # fmt: skip
+INTEGER = {"counters", "players", "slots", "teams", "grid_seen", "pair_last", "stream_last"}
 
 
 def empty(size: Size) -> Arrays:
     """Arrays with that much room and nothing learned."""
     made: dict[str, Any] = {
-        name: np.full(shape, fill, dtype=np.int64 if name in INTEGER else np.float64)
-        for name, (shape, fill) in _shapes(size).items()
+        name: np.full(shape, NEVER, np.int64) if name in INTEGER else np.zeros(shape)
+        for name, shape in _shapes(size).items()
     }
-    made["counters"][:] = (0, 0, 0, NEVER, NEVER)
+    made["counters"][:] = (0, 0, 0, NEVER, NEVER, 0, 0)
+    made["players"][:, [PLAYED, SESSION, IN_SESSION]] = 0
     return Arrays(**made)
 
 

@@ -17,10 +17,12 @@ from scipy.optimize import minimize
 from tipoff.domain.progress import Progress, quiet
 from tipoff.errors import InputError
 from tipoff.forecast import arrays
+from tipoff.forecast.columns import CLIP
 from tipoff.forecast.kernels import walk
 from tipoff.forecast.params import BUILT_IN, FilterParams, Params, with_filter
 from tipoff.forecast.state import empty_arrays, room_for
 from tipoff.forecast.table import MatchTable
+from tipoff.forecast.walking import NO_LEVEL, learn_table
 
 FITTED = (
     "v0", "q", "v_session", "v_team", "q_team", "q_base", "r", "v_link", "v_player_team", "v_pair",
@@ -88,9 +90,8 @@ class _Posterior:
         for source, target in zip(self._empty, self._state, strict=True):
             target[...] = source
         walk.start(self._state, P)
-        t = self.table
-        gap = self.base.session_gap
-        likelihood = walk.log_likelihood(self._state, P, t.index, t.start, self._y, gap, self.which, self.level)
+        made = learn_table(self._state, P, self.table, self.base.session_gap, self.which, self.level)
+        likelihood = _log_likelihood(made[:, self.which], self._y[self.which], P[self.which, CLIP])
         penalty = 0.5 * float(np.sum(((logs - self.centre) / PRIOR_SD) ** 2))
         value = penalty - float(likelihood)
         if self.best is None or value < self.best[0]:
@@ -107,9 +108,7 @@ def fit_filter(
     `base` is the centre of the prior, says which additions there are and holds the other filter, which stays. Once
     `enough` says so the search ends with the best values found so far, not `converged`.
     """
-    level = np.empty(len(table))
-    if which == 0:
-        forecast_totals(table, base, level)
+    level = forecast_totals(table, base) if which == 0 else NO_LEVEL
     posterior = _Posterior(table, which, base, enough, level)
     first = posterior.centre if start is None else posterior.begun_at(start)
     label = ("margin", "total")[which]
@@ -137,11 +136,17 @@ def fit_filter(
     )  # fmt: skip
 
 
-def forecast_totals(table: MatchTable, params: Params, out: NDArray[np.float64]) -> None:
-    """Fill out (n,) with the totals that the total's filter forecasts one step ahead, in points."""
-    made = empty_arrays(table, params)
-    P, gap = params.as_array(), params.session_gap
-    walk.log_likelihood(made, P, table.index, table.start, table.observed, gap, 1, out)
+def _log_likelihood(made: NDArray[np.float64], y: NDArray[np.float64], clip: float) -> float:
+    """Gaussian log likelihood in nats of y (n,) under means and variances (n, 2), errors clipped as in the filter."""
+    mean, var = made.T
+    error = np.clip(y - mean, -clip * np.sqrt(var), clip * np.sqrt(var))
+    return -0.5 * float(np.sum(np.log(2 * np.pi * var) + error**2 / var))
+
+
+def forecast_totals(table: MatchTable, params: Params) -> NDArray[np.float64]:
+    """The totals that the total's filter forecasts one step ahead, in points, shape (n,)."""
+    made = learn_table(empty_arrays(table, params), params.as_array(), table, params.session_gap, only=1)
+    return made[:, 1, 0].copy()
 
 
 def fit_params(

@@ -11,10 +11,10 @@ from tipoff.domain.progress import Progress, quiet
 from tipoff.forecast.distribution import win_probability
 from tipoff.forecast.fit import FitResult, fit_params, never
 from tipoff.forecast.forecaster import RESULT_DELAY, Forecasts
-from tipoff.forecast.kernels import walk
 from tipoff.forecast.params import BUILT_IN, Params
 from tipoff.forecast.state import empty_arrays
 from tipoff.forecast.table import MatchTable
+from tipoff.forecast.walking import walk_table
 
 
 class GaussianFilter:
@@ -56,15 +56,8 @@ class GaussianFilter:
 
     def walk(self, table: MatchTable, lead: int) -> Forecasts:
         """Forecast every match of `table` from results knowable `lead` minutes before its start."""
-        out = np.empty((2, len(table), 2))
-        played = np.empty(len(table), dtype=np.int64)
-        position = np.empty(len(table))
-        walk.walk_forward(
-            empty_arrays(table, self.params_), self.params_.as_array(), table.index, table.start,
-            table.observed, self.params_.session_gap, lead + RESULT_DELAY, out, played, position,
-        )  # fmt: skip
-        sd = np.sqrt(out[:, :, 1])
-        return Forecasts(
-            win_probability(out[0, :, 0], sd[0]), out[0, :, 0], sd[0], out[1, :, 0], sd[1], played,
-            position,
-        )  # fmt: skip
+        made = empty_arrays(table, self.params_)
+        P, gap = self.params_.as_array(), self.params_.session_gap
+        out, played, position = walk_table(made, P, table, gap, lead + RESULT_DELAY)
+        mean, sd = out[:, :, 0].T, np.sqrt(out[:, :, 1]).T
+        return Forecasts(win_probability(mean[0], sd[0]), mean[0], sd[0], mean[1], sd[1], played, position)

@@ -38,7 +38,8 @@ class KnownState:
     def known_of(self, player: str) -> int:
         """How many results of `player` were learned."""
         index = self.roster.players.get(player)
-        return 0 if index is None or index >= len(self.arrays.played) else int(self.arrays.played[index])
+        known = index is not None and index < len(self.arrays.players)
+        return int(self.arrays.players[index, arrays.PLAYED]) if known else 0
 
     def forecast(self, fixtures: Sequence[Fixture]) -> list[ScoreDistribution]:
         """A distribution for each fixture, in the order given."""
@@ -58,7 +59,8 @@ class KnownState:
 
     def mean_player(self) -> NDArray[np.float64]:
         """Shape (n,): the weights that make the mean of all players from the dense states; zero without any."""
-        seen = self.arrays.pos_player[self.arrays.pos_player != arrays.NEVER]
+        seen = self.arrays.players[:, arrays.POS]
+        seen = seen[seen != arrays.NEVER]
         weights = np.zeros(self.arrays.x.shape[1])
         weights[seen] = 1 / max(len(seen), 1)
         return weights
@@ -69,11 +71,12 @@ class KnownState:
 
     def contrasts(self, kind: str = "players") -> tuple[list[str], NDArray[np.float64], NDArray[np.float64]]:
         """Names of all players (or "teams"), their margin strengths against their mean (k,), covariance (k, k)."""
-        roster, position = (
-            (self.roster.players, self.arrays.pos_player)
+        roster, seen = (
+            (self.roster.players, self.arrays.players)
             if kind == "players"
-            else (self.roster.teams, self.arrays.pos_team)
+            else (self.roster.teams, self.arrays.teams)
         )
+        position = seen[:, arrays.POS]
         at = [(name, int(position[i])) for name, i in roster.items() if position[i] != arrays.NEVER]
         if not at:
             return [], np.empty(0), np.empty((0, 0))
@@ -100,7 +103,7 @@ class KnownState:
 
 def covariance(s: arrays.Arrays, f: int) -> NDArray[np.float64]:
     """Shape (n, n): filter f's covariance in full, what waits included; states not in use are zero."""
-    used, waits = int(s.counters[arrays.N_USED]), int(s.waiting[f])
+    used, waits = int(s.counters[arrays.N_USED]), int(s.counters[arrays.WAITS + f])
     high = np.triu(s.C[f])
     whole = high + np.triu(high, 1).T
     u = s.waiting_u[f, :waits, :used]

@@ -12,7 +12,28 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from tipoff.forecast.arrays import FIRST, LAST_BASE, NEVER, Arrays
+from tipoff.forecast.arrays import (
+    FIRST,
+    IN_SESSION,
+    LAST,
+    LAST_BASE,
+    MEAN,
+    NEVER,
+    PLAYED,
+    POS,
+    PT_LAST,
+    PT_MEAN,
+    PT_VAR,
+    PTS_MEAN,
+    PTS_SESSION,
+    PTS_VAR,
+    SESSION,
+    SLOT,
+    SLOT_POS,
+    VAR,
+    WAITS,
+    Arrays,
+)
 from tipoff.forecast.columns import (
     C_LEVEL,
     C_POSITION,
@@ -122,7 +143,7 @@ def take_apart(s: Arrays, P: F64, row: LookedUp, now: int, gap: int) -> OneMatch
     new = where[PLAYERS] == NEVER
     met = row.pair >= 0 and s.pair_last[row.pair] != NEVER
     meeting = np.zeros(2) if new.any() or met else P[:, V_MEETING]
-    counts = [int(s.played[p]) if p >= 0 else 0 for p in row.players]
+    counts = [int(s.players[p, PLAYED]) if p >= 0 else 0 for p in row.players]
     one = OneMatch(
         where, own, h, _small(s, P, row, now, going_on), meeting, np.ones(2), np.zeros(2), (counts[0], counts[1])
     )
@@ -143,15 +164,15 @@ def _states(
     for k, (p, t) in enumerate(zip(row.players, row.teams, strict=True)):
         player, team, session = PLAYERS.start + k, TEAMS.start + k, SESSIONS.start + k
         h[:, player] = h[:, session] = np.ones(2) if k == 0 else side
-        away = _days(now, int(s.last_player[p])) if p >= 0 else 0.0
+        away = _days(now, int(s.players[p, LAST])) if p >= 0 else 0.0
         if p >= 0:
-            where[player], own[:, player] = s.pos_player[p], P[:, Q] * away
+            where[player], own[:, player] = s.players[p, POS], P[:, Q] * away
         if t != UNKNOWN:
             h[:, team] = h[:, player]
-            where[team] = s.pos_team[t] if t >= 0 else NEVER
+            where[team] = s.teams[t, POS] if t >= 0 else NEVER
             seen = where[team] != NEVER
-            own[:, team] = P[:, Q_TEAM] * _days(now, int(s.last_team[t])) if seen else P[:, V_TEAM]
-        where[session] = s.slot_pos[s.slot_of[p]] if going_on[k] else NEVER
+            own[:, team] = P[:, Q_TEAM] * _days(now, int(s.teams[t, LAST])) if seen else P[:, V_TEAM]
+        where[session] = s.slots[s.players[p, SLOT], SLOT_POS] if going_on[k] else NEVER
         own[:, session] = P[:, Q_SESSION] * away if going_on[k] else P[:, V_SESSION]
     _newcomers(s, P, now, where, own, h)
     return where, own, h
@@ -175,8 +196,8 @@ def _newcomers(s: Arrays, P: F64, now: int, where: NDArray[np.int64], own: F64, 
 
 def _circumstances(s: Arrays, row: LookedUp, now: int, going_on: list[bool]) -> tuple[F64, float]:
     """The five regressors, and the mean of matches already played in the session."""
-    played = [int(s.in_session[p]) if on else 0 for p, on in zip(row.players, going_on, strict=True)]
-    last = [int(s.last_player[p]) if p >= 0 else NEVER for p in row.players]
+    played = [int(s.players[p, IN_SESSION]) if on else 0 for p, on in zip(row.players, going_on, strict=True)]
+    last = [int(s.players[p, LAST]) if p >= 0 else NEVER for p in row.players]
     rests = [LONGEST_REST if at == NEVER else min(max(now - at, SHORTEST_REST), LONGEST_REST) for at in last]
     angle = 2 * math.pi * (now % 1440) / DAY
     regressors = np.array([
@@ -200,7 +221,7 @@ def _log_scale(s: Arrays, P: F64, f: int, row: LookedUp, level: float, position:
 def _block(s: Arrays, f: int, at: NDArray[np.int64]) -> F64:
     """The covariance of the dense states `at`, what waits included."""
     block = s.C[f][np.minimum.outer(at, at), np.maximum.outer(at, at)]
-    waits = int(s.waiting[f])
+    waits = int(s.counters[WAITS + f])
     u = s.waiting_u[f, :waits, at]
     return np.asarray(block - (u / s.waiting_var[f, :waits]) @ u.T)
 
@@ -210,7 +231,7 @@ def _days(now: int, last: int) -> float:
 
 
 def _in_session(s: Arrays, player: int, now: int, gap: int) -> bool:
-    last = int(s.last_player[player]) if player >= 0 else NEVER
+    last = int(s.players[player, LAST]) if player >= 0 else NEVER
     return last != NEVER and now - last <= gap
 
 
@@ -223,26 +244,26 @@ def _small(s: Arrays, P: F64, row: LookedUp, now: int, going_on: list[bool]) -> 
             continue
         last, same = NEVER, False
         if p >= 0 and t >= 0:
-            last = int(s.pt_last[p, t])
-            same = going_on[k] and s.pts_session[p, t] == s.session[p]
+            last = int(s.grid_seen[p, t, PT_LAST])
+            same = going_on[k] and s.grid_seen[p, t, PTS_SESSION] == s.players[p, SESSION]
         if last != NEVER:
-            out[:, k, 0], out[:, k, 1] = s.pt_mean[:, p, t], s.pt_var[:, p, t] + drift * _days(now, last)
+            out[:, k, 0], out[:, k, 1] = s.grid[:, p, t, PT_MEAN], s.grid[:, p, t, PT_VAR] + drift * _days(now, last)
         else:
             out[:, k, 1] = P[:, V_PT]
         if same:
-            out[:, 2 + k, 0], out[:, 2 + k, 1] = s.pts_mean[:, p, t], s.pts_var[:, p, t]
+            out[:, 2 + k, 0], out[:, 2 + k, 1] = s.grid[:, p, t, PTS_MEAN], s.grid[:, p, t, PTS_VAR]
         else:
             out[:, 2 + k, 1] = P[:, V_PTS]
     last = int(s.pair_last[row.pair]) if row.pair >= 0 else NEVER
     if last != NEVER:
-        out[:, 4, 0], out[:, 4, 1] = s.pair_mean[:, row.pair], s.pair_var[:, row.pair] + drift * _days(now, last)
+        out[:, 4, 0], out[:, 4, 1] = s.pairs[:, row.pair, MEAN], s.pairs[:, row.pair, VAR] + drift * _days(now, last)
     else:
         out[:, 4, 1] = P[:, V_PAIR]
     if row.stream != UNKNOWN:
         last = int(s.stream_last[row.stream]) if row.stream >= 0 else NEVER
         if last != NEVER:
-            out[:, 5, 0] = s.stream_mean[:, row.stream]
-            out[:, 5, 1] = s.stream_var[:, row.stream] + drift * _days(now, last)
+            out[:, 5, 0] = s.streams[:, row.stream, MEAN]
+            out[:, 5, 1] = s.streams[:, row.stream, VAR] + drift * _days(now, last)
         else:
             out[:, 5, 1] = P[:, V_STREAM]
     out[0, [1, 3], 0] *= -1.0

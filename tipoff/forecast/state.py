@@ -12,6 +12,7 @@ from tipoff.forecast.kernels import walk
 from tipoff.forecast.known import KnownState
 from tipoff.forecast.params import Params
 from tipoff.forecast.table import MatchTable, Roster, build_table, minutes
+from tipoff.forecast.walking import learn_table
 
 
 def room(roster: Roster, slots: int = 0) -> arrays.Size:
@@ -53,14 +54,7 @@ class FilterState(KnownState):
         if self.last is not None and first <= self.last:
             raise ValueError(f"{first[1]} does not come after {self.last[1]}: learn from the beginning instead")
         self._make_room(table)
-        walk.learn_rows(
-            self.arrays,
-            self.params.as_array(),
-            table.index,
-            table.start,
-            table.observed,
-            self.params.session_gap,
-        )
+        learn_table(self.arrays, self.params.as_array(), table, self.params.session_gap)
         self.last = (int(table.start[-1]), table.ids[-1])
 
     def follows(self, match: Match) -> bool:
@@ -76,11 +70,12 @@ class FilterState(KnownState):
 
 def _slots(s: arrays.Arrays, table: MatchTable, gap: int) -> int:
     """Session slots in use once `table` is learned on top of what `s` knows."""
-    known, have = len(s.last_player), len(s.slot_player)
-    last, slot_of, slot_player = np.full((3, max(len(table.roster.players), known, have)), arrays.NEVER)
-    last[:known], slot_of[:known], slot_player[:have] = s.last_player, s.slot_of, s.slot_player
+    size = arrays.size_of(s)
+    players = np.full((max(len(table.roster.players), size.players), s.players.shape[1]), arrays.NEVER)
+    holders = np.full(max(len(players), size.slots), arrays.NEVER)
+    players[: size.players], holders[: size.slots] = s.players, s.slots[:, arrays.SLOT_PLAYER]
     used = int(s.counters[arrays.N_SLOTS])
-    return int(walk.slots_needed(last, slot_of, slot_player, used, table.index, table.start, gap))
+    return int(walk.slots_needed(players, holders, used, table.index, table.start, gap))
 
 
 def state_after(params: Params, matches: Sequence[Match]) -> FilterState:

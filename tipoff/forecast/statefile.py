@@ -77,22 +77,32 @@ def _unpacked(parts: Mapping[str, NDArray[Any]]) -> arrays.Arrays:
 
 
 def _before_additions(parts: Mapping[str, NDArray[Any]]) -> arrays.Arrays:
-    """Format 1 had room for a session slot a player, the lower triangle, and nothing of what the additions need."""
+    """Format 1 had an array for everything, a slot a player, the lower triangle, and nothing that additions need."""
     used, slots = int(parts["counters"][arrays.N_USED]), int(parts["counters"][arrays.N_SLOTS])
     size = arrays.Size(
         len(parts["pos_player"]), len(parts["pos_team"]), len(parts["pair_last"]), len(parts["stream_last"]),
         max(slots, 1),
     )  # fmt: skip
     made = arrays.empty(size)
-    parts = {**made._asdict(), **parts, "C": parts["C"].transpose(0, 2, 1)}
-    if not 0 < used <= size.states:
-        raise ModelFileError(f"filter state says that {used} of {size.states} states are in use")
-    for name, target in made._asdict().items():
-        source = parts[name]
-        if source.dtype != target.dtype or source.ndim != target.ndim:
-            raise ModelFileError(f"filter state has a {name} of type {source.dtype} and shape {source.shape}")
-        both = tuple(slice(0, min(pair)) for pair in zip(source.shape, target.shape, strict=True))
-        target[both] = source[both]
+    if not 0 < used <= size.states or not 0 <= slots <= size.players:
+        raise ModelFileError(f"filter state says that {used} of {size.states} states and {slots} slots are in use")
+    made.x[:, :used] = parts["x"][:, :used]
+    made.C[:, :used, :used] = parts["C"][:, :used, :used].transpose(0, 2, 1)
+    made.counters[:4] = parts["counters"]
+    for column, name in ((arrays.POS, "pos_player"), (arrays.LAST, "last_player"), (arrays.PLAYED, "played"),
+                         (arrays.SESSION, "session"), (arrays.SLOT, "slot_of")):  # fmt: skip
+        made.players[:, column] = parts[name]
+    for column, name in enumerate(("slot_pos", "slot_player")):
+        made.slots[:slots, column] = parts[name][:slots]
+    for column, name in enumerate(("pos_team", "last_team")):
+        made.teams[:, column] = parts[name]
+    for column, name in enumerate(("pt_mean", "pt_var", "pts_mean", "pts_var")):
+        made.grid[..., column] = parts[name]
+    for column, name in enumerate(("pt_last", "pts_session")):
+        made.grid_seen[..., column] = parts[name]
+    for column, name in enumerate(("mean", "var")):
+        made.pairs[..., column], made.streams[..., column] = parts[f"pair_{name}"], parts[f"stream_{name}"]
+    made.pair_last[:], made.stream_last[:] = parts["pair_last"], parts["stream_last"]
     return made
 
 
@@ -107,19 +117,19 @@ def _check(roster: Roster, a: arrays.Arrays) -> None:
             raise ModelFileError(f"filter state has a {name} of shape {have.shape}, expected {model.shape}")
         if have.dtype == np.float64 and not np.isfinite(have).all():
             raise ModelFileError(f"filter state holds a {name} that is not finite")
-    limits = {
-        "pos_player": size.states, "pos_team": size.states, "slot_pos": size.states, "slot_of": size.slots,
-        "slot_player": size.players,
-    }  # fmt: skip
-    for name, limit in limits.items():
-        where = getattr(a, name)
+    for where, limit, name in (
+        (a.players[:, arrays.POS], size.states, "position of a player"),
+        (a.teams[:, arrays.POS], size.states, "position of a team"),
+        (a.slots[:, arrays.SLOT_POS], size.states, "position of a slot"),
+        (a.players[:, arrays.SLOT], size.slots, "slot of a player"),
+        (a.slots[:, arrays.SLOT_PLAYER], size.players, "player of a slot"),
+    ):  # fmt: skip
         if where.min(initial=0) < arrays.NEVER or where.max(initial=0) >= limit:
             raise ModelFileError(f"filter state holds a {name} outside its {limit}")
-    counts = a.counters[[arrays.N_USED, arrays.N_SLOTS]]
-    waits = [a.waiting_var[f, : a.waiting[f]] for f in range(2)]
+    waits = a.counters[arrays.WAITS :]
     if (
-        not 0 < counts[0] <= size.states or not 0 <= counts[1] <= size.slots
-        or not (a.waiting >= 0).all() or not (a.waiting < arrays.WAITING).all()
-        or not all((wait > 0).all() for wait in waits)
+        not 0 < a.counters[arrays.N_USED] <= size.states or not 0 <= a.counters[arrays.N_SLOTS] <= size.slots
+        or not ((waits >= 0) & (waits < arrays.WAITING)).all()
+        or not all((a.waiting_var[f, : waits[f]] > 0).all() for f in range(2))
     ):  # fmt: skip
         raise ModelFileError("filter state holds session slots or counters out of range")

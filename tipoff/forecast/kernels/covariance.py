@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tipoff.forecast.arrays import N_USED, WAITING, Arrays
+from tipoff.forecast.arrays import N_USED, WAITING, WAITS, Arrays
 from tipoff.forecast.kernels.jit import contracted, jit
 
 
@@ -18,7 +18,7 @@ from tipoff.forecast.kernels.jit import contracted, jit
 def entry(s: Arrays, f: int, i: int, j: int) -> float:
     """The covariance of the dense states i and j in filter f."""
     value = s.C[f, min(i, j), max(i, j)]
-    for k in range(s.waiting[f]):
+    for k in range(s.counters[WAITS + f]):
         value -= s.waiting_u[f, k, i] * s.waiting_u[f, k, j] / s.waiting_var[f, k]
     return float(value)
 
@@ -36,7 +36,7 @@ def times(s: Arrays, f: int, at: np.ndarray, h: np.ndarray, count: int, out: np.
             out[i] += weight * C[i, place]
         for i in range(np.uint64(place), np.uint64(n)):
             out[i] += weight * line[i]
-    for w in range(s.waiting[f]):
+    for w in range(s.counters[WAITS + f]):
         u = s.waiting_u[f, w]
         dot = 0.0
         for k in range(count):
@@ -50,16 +50,16 @@ def times(s: Arrays, f: int, at: np.ndarray, h: np.ndarray, count: int, out: np.
 def condition(s: Arrays, f: int, ch: np.ndarray, gain: float, var: float) -> None:
     """Move the means by ch * gain and take ch ch' / var off the covariance."""
     n = s.counters[N_USED]
-    w = s.waiting[f]
+    w = s.counters[WAITS + f]
     x, u = s.x[f], s.waiting_u[f, w]
     for i in range(n):
         x[i] += ch[i] * gain
         u[i] = ch[i]
     s.waiting_var[f, w] = var
-    s.waiting[f] = w + 1
+    s.counters[WAITS + f] = w + 1
     if w + 1 == WAITING:
         _flush(s.C[f], s.waiting_u[f], s.waiting_var[f], n)
-        s.waiting[f] = 0
+        s.counters[WAITS + f] = 0
 
 
 @contracted
@@ -91,7 +91,7 @@ def reset(s: Arrays, at: int, variance: np.ndarray) -> None:
             s.C[f, i, at] = 0.0
         s.C[f, at, at + 1 : s.counters[N_USED]] = 0.0
         s.C[f, at, at] = variance[f]
-        for k in range(s.waiting[f]):
+        for k in range(s.counters[WAITS + f]):
             s.waiting_u[f, k, at] = 0.0
 
 
@@ -111,5 +111,5 @@ def link(s: Arrays, new: int, known: int, f: int, variance: float) -> None:
     for i in range(new):
         s.C[f, i, new] = s.C[f, min(known, i), max(known, i)]
     s.C[f, new, new] = s.C[f, known, known] + variance
-    for k in range(s.waiting[f]):
+    for k in range(s.counters[WAITS + f]):
         s.waiting_u[f, k, new] = s.waiting_u[f, k, known]

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from tipoff.forecast.arrays import NEVER, Arrays
+from tipoff.forecast.arrays import (
+    MEAN,
+    NEVER,
+    PT_LAST,
+    PT_MEAN,
+    PT_VAR,
+    PTS_MEAN,
+    PTS_SESSION,
+    PTS_VAR,
+    SESSION,
+    VAR,
+    Arrays,
+)
 from tipoff.forecast.columns import DAY, Q_EXTRAS, V_PAIR, V_PT, V_PTS, V_STREAM
 from tipoff.forecast.kernels.jit import jit
 from tipoff.forecast.kernels.moment import in_session
@@ -35,17 +47,18 @@ def effects(s: Arrays, P: np.ndarray, f: int, row: np.ndarray, now: int, gap: in
         p, t = row[side], row[2 + side]
         if t < 0:
             continue
-        last = s.pt_last[p, t]
-        out[side] = _scalar(s.pt_mean[f, p, t], s.pt_var[f, p, t], last != NEVER, P[f, V_PT], q * days(now, last))
-        same = in_session(s, p, now, gap) and s.pts_session[p, t] == s.session[p]
-        out[2 + side] = _scalar(s.pts_mean[f, p, t], s.pts_var[f, p, t], same, P[f, V_PTS], 0.0)
+        last = s.grid_seen[p, t, PT_LAST]
+        kept = s.grid[f, p, t]
+        out[side] = _scalar(kept[PT_MEAN], kept[PT_VAR], last != NEVER, P[f, V_PT], q * days(now, last))
+        same = in_session(s, p, now, gap) and s.grid_seen[p, t, PTS_SESSION] == s.players[p, SESSION]
+        out[2 + side] = _scalar(kept[PTS_MEAN], kept[PTS_VAR], same, P[f, V_PTS], 0.0)
     pair, stream = row[5], row[4]
     last = s.pair_last[pair]
-    out[4] = _scalar(s.pair_mean[f, pair], s.pair_var[f, pair], last != NEVER, P[f, V_PAIR], q * days(now, last))
+    out[4] = _scalar(s.pairs[f, pair, MEAN], s.pairs[f, pair, VAR], last != NEVER, P[f, V_PAIR], q * days(now, last))
     if stream >= 0:
         last = s.stream_last[stream]
         drift = q * days(now, last)
-        out[5] = _scalar(s.stream_mean[f, stream], s.stream_var[f, stream], last != NEVER, P[f, V_STREAM], drift)
+        out[5] = _scalar(s.streams[f, stream, MEAN], s.streams[f, stream, VAR], last != NEVER, P[f, V_STREAM], drift)
 
 
 @jit
@@ -63,8 +76,9 @@ def keep_effects(s: Arrays, f: int, row: np.ndarray, terms: np.ndarray) -> None:
     """Put the effects (6, 2) of a match back."""
     for k in range(2):
         if row[2 + k] >= 0:
-            s.pt_mean[f, row[k], row[2 + k]], s.pt_var[f, row[k], row[2 + k]] = terms[k]
-            s.pts_mean[f, row[k], row[2 + k]], s.pts_var[f, row[k], row[2 + k]] = terms[2 + k]
-    s.pair_mean[f, row[5]], s.pair_var[f, row[5]] = terms[4]
+            kept = s.grid[f, row[k], row[2 + k]]
+            kept[PT_MEAN], kept[PT_VAR] = terms[k]
+            kept[PTS_MEAN], kept[PTS_VAR] = terms[2 + k]
+    s.pairs[f, row[5]] = terms[4]
     if row[4] >= 0:
-        s.stream_mean[f, row[4]], s.stream_var[f, row[4]] = terms[5]
+        s.streams[f, row[4]] = terms[5]

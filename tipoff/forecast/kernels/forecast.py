@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tipoff.forecast.arrays import LAST_BASE, NEVER, Arrays
+from tipoff.forecast.arrays import LAST, LAST_BASE, NEVER, POS, SLOT, SLOT_POS, WAITS, Arrays
 from tipoff.forecast.columns import (
     NOISE,
     POSITION,
@@ -55,17 +55,17 @@ def _local(
         weight = 1.0 if k == 0 else side
         h[PLAYER + k], h[TEAM + k], h[SESSION + k] = weight, weight, weight
         p, t = row[k], row[2 + k]
-        where[PLAYER + k] = s.pos_player[p]
-        own[PLAYER + k] = P[f, Q] * days(now, s.last_player[p])
-        where[TEAM + k] = s.pos_team[t] if t >= 0 else NEVER
+        where[PLAYER + k] = s.players[p, POS]
+        own[PLAYER + k] = P[f, Q] * days(now, s.players[p, LAST])
+        where[TEAM + k] = s.teams[t, POS] if t >= 0 else NEVER
         if t < 0:
             h[TEAM + k] = 0.0
         else:
             new = where[TEAM + k] == NEVER
-            own[TEAM + k] = P[f, V_TEAM] if new else P[f, Q_TEAM] * days(now, s.last_team[t])
+            own[TEAM + k] = P[f, V_TEAM] if new else P[f, Q_TEAM] * days(now, s.teams[t, LAST])
         going_on = in_session(s, p, now, gap)
-        where[SESSION + k] = s.slot_pos[s.slot_of[p]] if going_on else NEVER
-        own[SESSION + k] = P[f, Q_SESSION] * days(now, s.last_player[p]) if going_on else P[f, V_SESSION]
+        where[SESSION + k] = s.slots[s.players[p, SLOT], SLOT_POS] if going_on else NEVER
+        own[SESSION + k] = P[f, Q_SESSION] * days(now, s.players[p, LAST]) if going_on else P[f, V_SESSION]
     a, b = PLAYER, PLAYER + 1
     if where[a] == NEVER and where[b] == NEVER:
         h[a], h[b] = 1.0 + side, side
@@ -96,7 +96,7 @@ def _signal(
         for j in range(i):
             if where[j] != NEVER and h[j] != 0.0:
                 var += 2.0 * h[i] * h[j] * C[min(where[i], where[j]), max(where[i], where[j])]
-    for w in range(s.waiting[f]):
+    for w in range(s.counters[WAITS + f]):
         dot = 0.0
         for i in range(LOCAL):
             if where[i] != NEVER:

@@ -7,7 +7,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from tipoff.forecast.arrays import FIRST, LAST_BASE, N_MATCHES, N_SLOTS, NEVER, Arrays
+from tipoff.forecast.arrays import (
+    FIRST,
+    IN_SESSION,
+    LAST,
+    LAST_BASE,
+    N_MATCHES,
+    N_SLOTS,
+    NEVER,
+    PLAYED,
+    POS,
+    PT_LAST,
+    PTS_SESSION,
+    SESSION,
+    SLOT,
+    SLOT_PLAYER,
+    SLOT_POS,
+    Arrays,
+)
 from tipoff.forecast.columns import (
     CLIP,
     M_BASE,
@@ -51,21 +68,21 @@ def start(s: Arrays, P: np.ndarray) -> None:
 @jit
 def _take_slot(s: Arrays, player: int, now: int, gap: int, variance: np.ndarray) -> None:
     """Give the player a session slot that is theirs or whose session is over, or a new one."""
-    slot = s.slot_of[player]
+    slot = s.players[player, SLOT]
     if slot == NEVER:
         for k in range(s.counters[N_SLOTS]):
-            if now - s.last_player[s.slot_player[k]] > gap:
+            if now - s.players[s.slots[k, SLOT_PLAYER], LAST] > gap:
                 slot = k
-                s.slot_of[s.slot_player[k]] = NEVER
+                s.players[s.slots[k, SLOT_PLAYER], SLOT] = NEVER
                 break
     if slot == NEVER:
         slot = s.counters[N_SLOTS]
         s.counters[N_SLOTS] += 1
-        s.slot_pos[slot] = new_state(s, variance)
+        s.slots[slot, SLOT_POS] = new_state(s, variance)
     else:
-        reset(s, s.slot_pos[slot], variance)
-    s.slot_of[player] = slot
-    s.slot_player[slot] = player
+        reset(s, s.slots[slot, SLOT_POS], variance)
+    s.players[player, SLOT] = slot
+    s.slots[slot, SLOT_PLAYER] = player
 
 
 @jit
@@ -75,45 +92,45 @@ def _drift(s: Arrays, P: np.ndarray, row: np.ndarray, now: int, gap: int) -> Non
         s.C[f, 0, 0] += P[f, Q_BASE] * days(now, s.counters[LAST_BASE])
         for k in range(2):
             p, t = row[k], row[2 + k]
-            away = days(now, s.last_player[p])
-            at = s.pos_player[p]
+            away = days(now, s.players[p, LAST])
+            at = s.players[p, POS]
             if at != NEVER:
                 s.C[f, at, at] += P[f, Q] * away
             if in_session(s, p, now, gap):
-                at = s.slot_pos[s.slot_of[p]]
+                at = s.slots[s.players[p, SLOT], SLOT_POS]
                 s.C[f, at, at] += P[f, Q_SESSION] * away
-            if t >= 0 and s.pos_team[t] != NEVER:
-                at = s.pos_team[t]
-                s.C[f, at, at] += P[f, Q_TEAM] * days(now, s.last_team[t])
+            if t >= 0 and s.teams[t, POS] != NEVER:
+                at = s.teams[t, POS]
+                s.C[f, at, at] += P[f, Q_TEAM] * days(now, s.teams[t, LAST])
 
 
 @jit
 def _admit(s: Arrays, P: np.ndarray, row: np.ndarray, now: int, gap: int) -> None:
     """Positions for players, teams and sessions seen for the first time."""
     a, b = row[0], row[1]
-    if s.pos_player[a] == NEVER and s.pos_player[b] == NEVER:
-        s.pos_player[a] = new_state(s, P[:, V0])
+    if s.players[a, POS] == NEVER and s.players[b, POS] == NEVER:
+        s.players[a, POS] = new_state(s, P[:, V0])
     for new, known in ((a, b), (b, a)):
-        if s.pos_player[new] == NEVER:
-            s.pos_player[new] = new_state(s, P[:, V0])
+        if s.players[new, POS] == NEVER:
+            s.players[new, POS] = new_state(s, P[:, V0])
             for f in range(2):
-                link(s, s.pos_player[new], s.pos_player[known], f, link_variance(s, P, f, now))
+                link(s, s.players[new, POS], s.players[known, POS], f, link_variance(s, P, f, now))
     for k in range(2):
         p, t = row[k], row[2 + k]
-        if t >= 0 and s.pos_team[t] == NEVER:
-            s.pos_team[t] = new_state(s, P[:, V_TEAM])
+        if t >= 0 and s.teams[t, POS] == NEVER:
+            s.teams[t, POS] = new_state(s, P[:, V_TEAM])
         if not in_session(s, p, now, gap):
             _take_slot(s, p, now, gap, P[:, V_SESSION])
-            s.session[p] += 1
-            s.in_session[p] = 0
-            s.last_player[p] = now
+            s.players[p, SESSION] += 1
+            s.players[p, IN_SESSION] = 0
+            s.players[p, LAST] = now
 
 
 @jit
 def _bring_together(s: Arrays, P: np.ndarray, f: int, row: np.ndarray, ch: np.ndarray) -> None:
     """Observe that the two are equally strong, with variance v_meeting."""
     at, h = np.empty(2, np.int64), np.empty(2)
-    at[0], at[1] = s.pos_player[row[0]], s.pos_player[row[1]]
+    at[0], at[1] = s.players[row[0], POS], s.players[row[1], POS]
     h[0], h[1] = 1.0, -1.0
     times(s, f, at, h, 2, ch)
     var = ch[at[0]] - ch[at[1]] + P[f, V_MEETING]
@@ -133,11 +150,11 @@ def _positions(
             at[n], h[n] = 1 + k, about[k]
             n += 1
     for k in range(2):
-        for place in (s.pos_player[row[k]], s.slot_pos[s.slot_of[row[k]]]):
+        for place in (s.players[row[k], POS], s.slots[s.players[row[k], SLOT], SLOT_POS]):
             at[n], h[n] = place, 1.0 if k == 0 else side
             n += 1
         if row[2 + k] >= 0:
-            at[n], h[n] = s.pos_team[row[2 + k]], 1.0 if k == 0 else side
+            at[n], h[n] = s.teams[row[2 + k], POS], 1.0 if k == 0 else side
             n += 1
     return n
 
@@ -207,13 +224,13 @@ def learn(
     s.counters[N_MATCHES] += 1
     for k in range(2):
         p, t = row[k], row[2 + k]
-        s.last_player[p] = now
-        s.played[p] += 1
-        s.in_session[p] += 1
+        s.players[p, LAST] = now
+        s.players[p, PLAYED] += 1
+        s.players[p, IN_SESSION] += 1
         if t >= 0:
-            s.last_team[t] = now
-            s.pt_last[p, t] = now
-            s.pts_session[p, t] = s.session[p]
+            s.teams[t, LAST] = now
+            s.grid_seen[p, t, PT_LAST] = now
+            s.grid_seen[p, t, PTS_SESSION] = s.players[p, SESSION]
     s.pair_last[row[5]] = now
     if row[4] >= 0:
         s.stream_last[row[4]] = now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tipoff.forecast.arrays import FIRST, NEVER, Arrays
+from tipoff.forecast.arrays import FIRST, IN_SESSION, LAST, NEVER, PLAYED, POS, Arrays
 from tipoff.forecast.columns import (
     C_LEVEL,
     C_POSITION,
@@ -29,7 +29,7 @@ from tipoff.forecast.kernels.jit import jit
 @jit
 def in_session(s: Arrays, player: int, now: int, gap: int) -> bool:
     """Whether a match at minute `now` continues the player's session."""
-    last = s.last_player[player]
+    last = s.players[player, LAST]
     return bool(last != NEVER and now - last <= gap)
 
 
@@ -42,11 +42,11 @@ def circumstances(s: Arrays, row: np.ndarray, now: int, gap: int, out: np.ndarra
     """
     out[:] = 0.0
     for side in range(2):
-        last = s.last_player[row[side]]
+        last = s.players[row[side], LAST]
         rest = LONGEST_REST if last == NEVER else min(max(now - last, SHORTEST_REST), LONGEST_REST)
         out[2] += 0.5 * np.log(rest / USUAL_REST)
         if in_session(s, row[side], now, gap):
-            played = s.in_session[row[side]]
+            played = s.players[row[side], IN_SESSION]
             out[1] += 0.5 * min(played, MOST_PLAYED - 1)
             out[POSITION] += 0.5 * played
         else:
@@ -60,7 +60,7 @@ def circumstances(s: Arrays, row: np.ndarray, now: int, gap: int, out: np.ndarra
 @jit
 def first_meeting(s: Arrays, row: np.ndarray) -> bool:
     """Whether both are known and have not met."""
-    return bool(s.pair_last[row[5]] == NEVER and s.pos_player[row[0]] != NEVER and s.pos_player[row[1]] != NEVER)
+    return bool(s.pair_last[row[5]] == NEVER and s.players[row[0], POS] != NEVER and s.players[row[1], POS] != NEVER)
 
 
 @jit
@@ -86,5 +86,5 @@ def learn_scale(s: Arrays, P: np.ndarray, f: int, row: np.ndarray, z2: float) ->
     """Move both players' log-variances towards a squared standardised error of `z2` (one Newton step)."""
     if P[f, V_SCALE] > 0:
         for side in range(2):
-            precision = 1.0 / P[f, V_SCALE] + 0.5 * s.played[row[side]]
+            precision = 1.0 / P[f, V_SCALE] + 0.5 * s.players[row[side], PLAYED]
             s.log_scale[f, row[side]] += (min(z2, Z2_MOST) - 1.0) / (2.0 * precision)

@@ -1,24 +1,26 @@
-"""Many matches through the filters: walk forward, learn a block, or score hyper-parameters."""
+"""Many matches through the filters: learned one after the other, or forecast and learned as they become knowable.
+
+One function for both, because what it is made of is compiled again into every function that calls it.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tipoff.forecast.arrays import NEVER, Arrays
-from tipoff.forecast.columns import CLIP
+from tipoff.forecast.arrays import LAST, NEVER, PLAYED, SLOT, Arrays
 from tipoff.forecast.kernels.forecast import forecast
 from tipoff.forecast.kernels.jit import jit
 from tipoff.forecast.kernels.learn import learn, start
 
-__all__ = ["learn_rows", "log_likelihood", "slots_needed", "start", "walk_forward"]
+__all__ = ["slots_needed", "start", "walk"]
 
 
 @jit
 def slots_needed(
-    last: np.ndarray, slot_of: np.ndarray, slot_player: np.ndarray, used: int, index: np.ndarray, times: np.ndarray,
-    gap: int,
-) -> int:  # fmt: skip
+    players: np.ndarray, slot_player: np.ndarray, used: int, index: np.ndarray, times: np.ndarray, gap: int
+) -> int:
     """How many session slots there must be after these rows; the arrays are scratch, slot_player one a player."""
+    last, slot_of = players[:, LAST], players[:, SLOT]
     for i in range(len(times)):
         for k in range(2):
             p = index[i, k]
@@ -39,54 +41,33 @@ def slots_needed(
 
 
 @jit
-def learn_rows(s: Arrays, P: np.ndarray, index: np.ndarray, times: np.ndarray, y: np.ndarray, gap: int) -> None:
-    """Learn every row in order."""
-    ch = np.empty(s.x.shape[1])
-    out = np.empty((2, 2))
-    for i in range(len(times)):
-        learn(s, P, index[i], times[i], gap, y[:, i], NEVER, 0.0, ch, out)
-
-
-@jit
-def walk_forward(
-    s: Arrays, P: np.ndarray, index: np.ndarray, times: np.ndarray, y: np.ndarray, gap: int, delay: int,
-    out: np.ndarray, played: np.ndarray, position: np.ndarray,
+def walk(
+    s: Arrays, P: np.ndarray, index: np.ndarray, times: np.ndarray, y: np.ndarray, gap: int, only: int, delay: int,
+    level: np.ndarray, out: np.ndarray, played: np.ndarray, position: np.ndarray,
 ) -> None:  # fmt: skip
-    """Forecast each match from the results of matches that started at least `delay` minutes before it.
+    """Learn every row in order, or forecast every row and learn what is knowable before it.
 
-    out (2, n, 2) takes mean and variance; played (n,) the fewer matches known of the two players; position (n,) the
-    mean number known of their sessions.
+    Without a delay (NEVER) every row is learned; out (n, 2, 2) takes the mean and variance that each filter had
+    forecast of it, one step ahead. `only` is 0 or 1 to run one filter, NEVER for both; the margin's filter alone
+    reads `level` (n,), the totals that were forecast.
+
+    With a delay in minutes each match is forecast from the results of matches that started at least that long before
+    it; out takes those forecasts, played (n,) the fewer matches known of the two players, position (n,) the mean
+    number known of their sessions.
     """
     ch = np.empty(s.x.shape[1])
-    was, made = np.empty((2, 2)), np.empty((2, 2))
+    was = np.empty((2, 2))
     known = 0
     for i in range(len(times)):
-        while known < i and times[known] <= times[i] - delay:
-            learn(s, P, index[known], times[known], gap, y[:, known], NEVER, 0.0, ch, was)
+        until = i
+        if delay == NEVER:
+            until = i + 1
+        while known < until and (delay == NEVER or times[known] <= times[i] - delay):
+            total = level[known] if only == 0 else 0.0
+            learn(s, P, index[known], times[known], gap, y[:, known], only, total, ch, was)
             known += 1
-        played[i] = min(s.played[index[i, 0]], s.played[index[i, 1]])
-        position[i] = forecast(s, P, index[i], times[i], gap, made)
-        out[0, i], out[1, i] = made[0], made[1]
-
-
-@jit
-def log_likelihood(
-    s: Arrays, P: np.ndarray, index: np.ndarray, times: np.ndarray, y: np.ndarray, gap: int, only: int,
-    level: np.ndarray,
-) -> float:  # fmt: skip
-    """One-step-ahead Gaussian log likelihood of filter `only`, in nats, summed over all rows.
-
-    `level` (n,) is what the total's filter forecast: it is filled when that is the one that runs, else read.
-    """
-    ch = np.empty(s.x.shape[1])
-    out = np.empty((2, 2))
-    total = 0.0
-    for i in range(len(times)):
-        learn(s, P, index[i], times[i], gap, y[:, i], only, level[i], ch, out)
-        if only == 1:
-            level[i] = out[1, 0]
-        error = y[only, i] - out[only, 0]
-        bound = P[only, CLIP] * np.sqrt(out[only, 1])
-        error = min(max(error, -bound), bound)
-        total -= 0.5 * (np.log(2.0 * np.pi * out[only, 1]) + error * error / out[only, 1])
-    return total
+        if delay == NEVER:
+            out[i] = was
+        else:
+            played[i] = min(s.players[index[i, 0], PLAYED], s.players[index[i, 1], PLAYED])
+            position[i] = forecast(s, P, index[i], times[i], gap, out[i])
