@@ -65,28 +65,26 @@ def _plus(row: dict[str, Any]) -> str:
 
 
 def _means(means: dict[str, float]) -> str:
-    return " | ".join(f"{means[name]:.{_digits(name)}f}" for name in MEASURES)
+    return " | ".join(f"{means[name]:.{4 if name == 'log_loss' else 3}f}" for name in MEASURES)
 
 
 def _differences(of: dict[str, Any]) -> str:
-    """Each with its interval; bold where zero lies outside."""
-    return " | ".join(_difference(of[name], _digits(name)) for name in MEASURES)
+    return " | ".join(_difference(of[name]) for name in MEASURES)
 
 
-def _difference(one: dict[str, float], digits: int) -> str:
-    said = f"{one['mean']:+.{digits}f} ({one['low']:+.{digits}f} to {one['high']:+.{digits}f})"
+def _difference(one: dict[str, float]) -> str:
+    """With its interval; bold where zero lies outside, a dash where nothing changes."""
+    if max(abs(one[end]) for end in ("mean", "low", "high")) < 5e-5:
+        return "-"
+    said = f"{one['mean']:+.4f} ({one['low']:+.4f} to {one['high']:+.4f})"
     return f"**{said}**" if one["low"] > 0 or one["high"] < 0 else said
-
-
-def _digits(name: str) -> int:
-    return 4 if name == "log_loss" else 3
 
 
 def _costs(costs: dict[str, Any]) -> list[str]:
     """One row a way to measure, one column a model."""
     columns = [costs["before"], costs["plain"], costs["all"]]
     rows = {
-        "matches a second, both filters, one core": lambda c: f"{c['matches_a_second']:,.0f}",
+        "matches a second, both filters, forecast and learned": lambda c: f"{c['matches_a_second']:,.0f}",
         "seconds to fit, cold": lambda c: f"{c['cold_seconds']:.1f}",
         "seconds to fit again a day later": lambda c: f"{c['warm_seconds']:.1f}",
         "peak memory": lambda c: f"{c['peak_mb']:.0f} MB",
@@ -95,7 +93,7 @@ def _costs(costs: dict[str, Any]) -> list[str]:
     }
     return [
         f"What it costs on {columns[0]['matches']:,} matches, fitted on {columns[0]['fitted_on']:,}, kernels "
-        "compiled before:",
+        "compiled before, seconds of one core:",
         "",
         f"| | plain, commit `{costs['commit_before']}` | plain, now | all additions |",
         "|---|---|---|---|",
