@@ -231,8 +231,9 @@ def _days(now: int, last: int) -> float:
 
 
 def _in_session(s: Arrays, player: int, now: int, gap: int) -> bool:
-    last = int(s.players[player, LAST]) if player >= 0 else NEVER
-    return last != NEVER and now - last <= gap
+    """Whether a match at minute `now` continues the session; one of the past does if nobody took the slot since."""
+    last, slot = (int(s.players[player, column]) if player >= 0 else NEVER for column in (LAST, SLOT))
+    return NEVER not in (last, slot) and now - last <= gap
 
 
 def _small(s: Arrays, P: F64, row: LookedUp, now: int, going_on: list[bool]) -> F64:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,10 +20,14 @@ from numpy.typing import NDArray
 
 from tipoff.errors import ModelFileError
 from tipoff.forecast import arrays
+from tipoff.forecast.columns import REGRESSORS, V_REGRESSOR
 from tipoff.forecast.params import Params, params_from_dict
 from tipoff.forecast.table import Roster
 
 FORMAT = 2
+MOST = 1e12
+"""points squared that no filter comes near"""
+ROUNDING = 1e-6
 Parts = tuple[Params, Roster, arrays.Arrays, tuple[int, str] | None]
 
 
@@ -52,22 +58,37 @@ def read_state(blob: bytes) -> Parts:
         if names["format"] not in (1, FORMAT):
             raise ModelFileError(f"filter state has format {names['format']}, this Tipoff reads 1 and {FORMAT}")
         made = _before_additions(parts) if names["format"] == 1 else _unpacked(parts)
-        players, teams, streams = (
-            {str(name): i for i, name in enumerate(names[kind])} for kind in ("players", "teams", "streams")
-        )
-        pairs = {(int(a), int(b)): i for i, (a, b) in enumerate(names["pairs"])}
-        roster = Roster(players, teams, streams, pairs)
+        roster = _roster(names)
         params = params_from_dict(names["params"])
         last = None if names["last"] is None else (int(names["last"][0]), str(names["last"][1]))
-        _check(roster, made)
-    except (ValueError, KeyError, TypeError, IndexError, EOFError, OSError, zipfile.BadZipFile) as error:
+        _check(roster, params, made)
+    except _FOREIGN as error:
         raise ModelFileError(f"not a filter state of Tipoff: {error}") from error
     return params, roster, made, last
 
 
+_FOREIGN = (
+    ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError, EOFError, OSError, MemoryError,
+    RuntimeError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""what numpy, zipfile and json say of a file that is none of ours"""
+
+
+def _roster(names: Mapping[str, Any]) -> Roster:
+    players, teams, streams = (
+        {str(name): i for i, name in enumerate(names[kind])} for kind in ("players", "teams", "streams")
+    )
+    pairs = {(int(a), int(b)): i for i, (a, b) in enumerate(names["pairs"])}
+    roster = Roster(players, teams, streams, pairs)
+    for kind in ("players", "teams", "streams", "pairs"):
+        if len(getattr(roster, kind)) != len(names[kind]):
+            raise ModelFileError(f"filter state names some of its {kind} twice")
+    return roster
+
+
 def _unpacked(parts: Mapping[str, NDArray[Any]]) -> arrays.Arrays:
     n, used = parts["x"].shape[1], int(parts["counters"][arrays.N_USED])
-    if not 0 < used <= n or parts["C"].dtype != np.float64:
+    if not 0 < used <= n or parts["C"].dtype != np.float64 or parts["C"].shape != (2, used * (used + 1) // 2):
         raise ModelFileError(f"filter state says that {used} of its {n} states are in use")
     whole = np.zeros((2, n, n))
     whole[:, *np.triu_indices(used)] = parts["C"]
@@ -106,8 +127,8 @@ def _before_additions(parts: Mapping[str, NDArray[Any]]) -> arrays.Arrays:
     return made
 
 
-def _check(roster: Roster, a: arrays.Arrays) -> None:
-    """Refuse arrays whose shapes, types or positions could take a compiled loop out of bounds."""
+def _check(roster: Roster, params: Params, a: arrays.Arrays) -> None:
+    """Refuse what a filter can't have come to: arrays that could take a compiled loop out of bounds, or to NaN."""
     size = arrays.size_of(a)
     named = (len(roster.players), len(roster.teams), len(roster.pairs), len(roster.streams))
     if any(n > room for n, room in zip(named, (size.players, size.teams, size.pairs, size.streams), strict=True)):
@@ -115,21 +136,56 @@ def _check(roster: Roster, a: arrays.Arrays) -> None:
     for have, model, name in zip(a, arrays.empty(size), arrays.Arrays._fields, strict=True):
         if have.shape != model.shape or have.dtype != model.dtype:
             raise ModelFileError(f"filter state has a {name} of shape {have.shape}, expected {model.shape}")
-        if have.dtype == np.float64 and not np.isfinite(have).all():
-            raise ModelFileError(f"filter state holds a {name} that is not finite")
-    for where, limit, name in (
-        (a.players[:, arrays.POS], size.states, "position of a player"),
-        (a.teams[:, arrays.POS], size.states, "position of a team"),
-        (a.slots[:, arrays.SLOT_POS], size.states, "position of a slot"),
-        (a.players[:, arrays.SLOT], size.slots, "slot of a player"),
-        (a.slots[:, arrays.SLOT_PLAYER], size.players, "player of a slot"),
-    ):  # fmt: skip
-        if where.min(initial=0) < arrays.NEVER or where.max(initial=0) >= limit:
-            raise ModelFileError(f"filter state holds a {name} outside its {limit}")
+        if have.dtype == np.float64 and not (np.abs(have) < MOST).all():
+            raise ModelFileError(f"filter state holds a {name} that is not finite, or beyond any score")
+    _check_places(params, a)
+    _check_times(params, a)
+    _check_variances(a)
+
+
+def _check_variances(a: arrays.Arrays) -> None:
     waits = a.counters[arrays.WAITS :]
-    if (
-        not 0 < a.counters[arrays.N_USED] <= size.states or not 0 <= a.counters[arrays.N_SLOTS] <= size.slots
-        or not ((waits >= 0) & (waits < arrays.WAITING)).all()
-        or not all((a.waiting_var[f, : waits[f]] > 0).all() for f in range(2))
+    if not ((waits >= 0) & (waits < arrays.WAITING)).all():
+        raise ModelFileError("filter state holds counters out of range")
+    parts = [a.grid[..., 1::2], a.pairs[..., 1], a.streams[..., 1]]
+    for f in range(2):
+        used, var = int(a.counters[arrays.N_USED]), a.waiting_var[f, : waits[f], None]
+        known = np.diagonal(a.C[f])[:used]
+        with np.errstate(all="ignore"):
+            left = known - (a.waiting_u[f, : waits[f], :used] ** 2 / var).sum(axis=0)
+        parts += [known, var[var <= 0] - 1, left + ROUNDING * (1 + known)]
+    if not all((part >= 0).all() for part in parts):
+        raise ModelFileError("filter state holds variances below zero")
+
+
+def _check_places(params: Params, a: arrays.Arrays) -> None:
+    """Each dense state in use belongs to one player, team or slot, and each slot in use to one player."""
+    first = 1 + (REGRESSORS if (params.as_array()[:, V_REGRESSOR] > 0).any() else 0)
+    slots = int(a.counters[arrays.N_SLOTS])
+    at = np.concatenate([a.players[:, arrays.POS], a.teams[:, arrays.POS], a.slots[:, arrays.SLOT_POS]])
+    if not np.array_equal(np.sort(at[at != arrays.NEVER]), np.arange(first, a.counters[arrays.N_USED])):
+        raise ModelFileError("filter state holds positions that are not those of the states in use")
+    holders = a.slots[:, arrays.SLOT_PLAYER]
+    theirs = np.flatnonzero(a.players[:, arrays.SLOT] != arrays.NEVER)
+    slot = a.players[theirs, arrays.SLOT]
+    if not (
+        0 <= slots <= len(holders) and np.array_equal(np.sort(slot), np.arange(slots))
+        and np.array_equal(holders[slot], theirs) and (a.slots[:slots, arrays.SLOT_POS] != arrays.NEVER).all()
     ):  # fmt: skip
-        raise ModelFileError("filter state holds session slots or counters out of range")
+        raise ModelFileError("filter state holds session slots that are not those of its players")
+
+
+def _check_times(params: Params, a: arrays.Arrays) -> None:
+    """Nobody was seen after the last result; who may still be in a session has its slot, and counts go up from 0."""
+    now, last = a.counters[arrays.LAST_BASE], a.players[:, arrays.LAST]
+    seen = (a.players[:, arrays.POS] != arrays.NEVER) == (last != arrays.NEVER)
+    recent = (last != arrays.NEVER) & (now - last <= params.session_gap)
+    counts = a.players[:, [arrays.PLAYED, arrays.SESSION, arrays.IN_SESSION]]
+    if (
+        not seen.all() or (a.players[recent, arrays.SLOT] == arrays.NEVER).any()
+        or not arrays.NEVER <= a.counters[arrays.FIRST] <= now or not ((counts >= 0) & (counts < MOST)).all()
+        or any((part < arrays.NEVER).any() or (part > now).any() for part in (
+            last, a.teams[:, arrays.LAST], a.grid_seen[..., arrays.PT_LAST], a.pair_last, a.stream_last,
+        ))
+    ):  # fmt: skip
+        raise ModelFileError("filter state holds times or counts that no results lead to")
