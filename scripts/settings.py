@@ -25,7 +25,9 @@ GROUPS = {
         "source", "spacing", "token", "token_command", "league_url", "league_label", "seed", "history_url",
         "learn_older", "match_details",
     ),
-    "Forecasts and jobs": ("horizons", "heads_every", "heads_git", "fresh_price", "job_modules", "one_service"),
+    "Forecasts and jobs": (
+        "horizons", "additions", "heads_every", "heads_git", "fresh_price", "job_modules", "one_service",
+    ),
     "People and logs": ("alert_urls", "webhooks_private", "log"),
     "Set by the platform": ("render",),
 }  # fmt: skip

@@ -18,6 +18,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tipoff.domain.channel import addresses
+from tipoff.errors import InputError
+from tipoff.forecast.additions import named
 
 H2H_2026 = "https://api-h2h.hudstats.com/v1"
 H2H_2025 = "https://api-sis-stats.hudstats.com/v1"
@@ -142,6 +144,11 @@ class Settings(BaseSettings):
         validation_alias="TIPOFF_FRESH_PRICE",
         description="Minutes for which a posted price is fresh: edge and expected value are shown against it.",
     )
+    additions: str = Field(
+        default="all",
+        validation_alias="TIPOFF_ADDITIONS",
+        description="Additions of the models that are trained from now on: all, none, or names between commas.",
+    )
     job_modules: Annotated[list[str], NoDecode] = Field(
         default=[],
         validation_alias="TIPOFF_JOB_MODULES",
@@ -250,6 +257,15 @@ class Settings(BaseSettings):
     @classmethod
     def _modules(cls, value: object) -> object:
         return value.replace(",", " ").split() if isinstance(value, str) else value
+
+    @field_validator("additions")
+    @classmethod
+    def _additions(cls, value: str) -> str:
+        try:
+            named(value)
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        return value
 
     @field_validator("horizons", mode="before")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import os
@@ -22,6 +23,9 @@ from tests.forking import forked
 from tests.secrets import PASSWORD, SECRETS, shown
 from tests.simulated import BEGIN
 from tipoff.cli.backtest import read_folders
+from tipoff.forecast.gaussian import GaussianFilter
+from tipoff.forecast.params import BUILT_IN
+from tipoff.forecast.table import build_table, minutes
 from tipoff.league import schedule
 from tipoff.league.simulator import League
 from tipoff.storage.embedded import PrivatePostgres
@@ -104,6 +108,24 @@ def test_truncated_files_give_equal_forecasts(tmp_path: Path, home: Path) -> Non
         assert made == {key: row for key, row in reference.items() if row["start"] < moment}
 
 
+def test_a_backtest_without_additions(tmp_path: Path, home: Path) -> None:
+    """A switch that is read and does nothing."""
+    folder, out = record(tmp_path / "days", 3), tmp_path / "out.jsonl"
+    days = (str(BEGIN.date()), str((BEGIN + DAY).date()), str((BEGIN + 2 * DAY).date()))
+    tipoff(
+        home, "backtest", str(folder), "--fit-until", days[0], "--from", days[1], "--model", "filter",
+        "--additions", "none", "--forecasts", str(out),
+    )  # fmt: skip
+    table = build_table(read_folders([folder])[0])
+    plain = GaussianFilter(base=dataclasses.replace(BUILT_IN, additions=()))
+    fitted = plain.fit(table.where(table.start < minutes(BEGIN + DAY)))
+    assert fitted.params_.additions == ()
+    made = dict(zip(table.ids, fitted.walk(table, 2).margin_sd.tolist(), strict=True))
+    said = lines(out)
+    assert len(said) > 200
+    assert {key: row["margin_sd"] for key, row in said.items()} == pytest.approx({key: made[key] for key in said})
+
+
 def test_a_leak_makes_the_backtest_fail(tmp_path: Path, home: Path) -> None:
     """70 % accuracy reported with pride."""
     folder = record(tmp_path / "days", 16)
@@ -125,6 +147,8 @@ def test_a_leak_makes_the_backtest_fail(tmp_path: Path, home: Path) -> None:
         (("backtest", "/nowhere"), "not a folder of recorded days"),
         (("backtest", ".", "--model", "magic"), "no model 'magic'"),
         (("backtest", ".", "--from", "soon"), "not a date"),
+        (("backtest", ".", "--additions", "magic"), "no addition is called 'magic'; there are newcomers, first"),
+        (("train", "--additions", ","), "no addition is named"),
         (("predict", "--at", "noon"), "not a time"),
     ],
 )

@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 from tests.jobs import JOBS, ended, enqueue, eventually, job, workers
 from tests.simulated import BEGIN
 from tipoff.clock import FixedClock
+from tipoff.forecast.additions import ADDITIONS
 from tipoff.league import schedule
 from tipoff.league.runner import league_server
 from tipoff.league.server import LeagueApp
@@ -28,7 +29,7 @@ from tipoff.pipeline.fetch import days_until, fetch
 from tipoff.pipeline.predict import predict
 from tipoff.pipeline.statistics import refresh_statistics
 from tipoff.pipeline.train import train
-from tipoff.storage import jobs
+from tipoff.storage import jobs, models
 from tipoff.storage.artifacts import DirectoryStore
 from tipoff.storage.embedded import PrivatePostgres
 from tipoff.storage.pool import Pool, open_pool
@@ -117,11 +118,12 @@ def _difference(one: list[str], other: list[str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def working(dsn: str, home: Path, recording: Path, now: str) -> Iterator[None]:
+def working(dsn: str, home: Path, recording: Path, now: str, **settings: str) -> Iterator[None]:
     """A worker whose league is the recording, at that time."""
     with workers(
-        dsn, home, 1, "--no-schedules", "--concurrency", "1", "--at", now, TIPOFF_SOURCE=f"recorded:{recording}"
-    ):
+        dsn, home, 1, "--no-schedules", "--concurrency", "1", "--at", now, TIPOFF_SOURCE=f"recorded:{recording}",
+        **settings,
+    ):  # fmt: skip
         yield
 
 
@@ -213,6 +215,21 @@ def test_every_parameter_of_a_training_counts(
     assert len(set(values)) == 3
     assert not high["activated"]
     assert "90.0% were demanded" in high["reason"]
+
+
+def test_a_training_makes_the_additions_that_are_set(
+    server: PrivatePostgres, template: str, recording: Path, now: str, tmp_path: Path
+) -> None:
+    """Additions that a person turned off and the next training turns on again."""
+    with fresh(server, template, "additions") as (dsn, pool):
+        run(dsn, pool, tmp_path, recording, now, "data_pipeline", history_days=DAYS)
+        made = {}
+        for chosen in ("all", "noise,newcomers", "none"):
+            with working(dsn, tmp_path, recording, now, TIPOFF_ADDITIONS=chosen):
+                name = result(pool, "model_training")["model"]
+            with pool.connection() as connection:
+                made[chosen] = models.find(connection, name).document["params"]["additions"]
+    assert made == {"all": list(ADDITIONS), "noise,newcomers": ["newcomers", "noise"], "none": []}
 
 
 def test_a_training_fits_into_its_time(

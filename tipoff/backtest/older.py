@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from tipoff.domain.progress import Progress, quiet
 from tipoff.forecast.forecaster import Forecasts
 from tipoff.forecast.gaussian import GaussianFilter
+from tipoff.forecast.params import BUILT_IN, Params
 from tipoff.forecast.table import MatchTable
 
 
 class WithOlder(GaussianFilter):
-    """The filter that learns from everything; `older` are external ids."""
+    """The filter that learns from everything; `older` are external ids, `base` as of the filter."""
 
-    def __init__(self, older: Set[str]) -> None:
-        super().__init__()
+    def __init__(self, older: Set[str], base: Params = BUILT_IN) -> None:
+        super().__init__(base=base)
         self.older = older
 
     def fit(self, table: MatchTable, progress: Progress = quiet) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json as json_module
 from collections import Counter
@@ -21,9 +22,11 @@ from tipoff.cli.output import err, measures_table, print_json, progress
 from tipoff.domain.match import Match
 from tipoff.domain.quote import Posted
 from tipoff.errors import InputError
+from tipoff.forecast.additions import named
 from tipoff.forecast.baselines import ladder
 from tipoff.forecast.forecaster import Forecaster
 from tipoff.forecast.gaussian import GaussianFilter
+from tipoff.forecast.params import BUILT_IN, Params
 from tipoff.ingest.matching import match_quotes
 from tipoff.ingest.parse import parse
 from tipoff.ingest.quotes import read_quotes
@@ -62,14 +65,14 @@ def read(paths: list[Path], first: str | None) -> tuple[list[Match], frozenset[s
     return kept, found.older & {m.external_id for m in kept}, 0
 
 
-def choose(names: list[str], older: frozenset[str] = frozenset()) -> list[Forecaster]:
+def choose(names: list[str], older: frozenset[str] = frozenset(), base: Params = BUILT_IN) -> list[Forecaster]:
     """The models by name; all of them, the filter first, when none is named.
 
-    Where there are older results the filter comes with them and without them.
+    Where there are older results the filter comes with them and without them. `base` names its additions.
     """
-    filters: list[Forecaster] = [GaussianFilter()]
+    filters: list[Forecaster] = [GaussianFilter(base=base)]
     if older:
-        learned = WithOlder(older)
+        learned = WithOlder(older, base)
         filters = [learned, WithoutOlder(learned)]
     by_name = {"filter": filters, **{model.name: [model] for model in ladder()}}
     unknown = [name for name in names if name not in by_name]
@@ -85,16 +88,18 @@ def backtest(
     last: str | None = typer.Option(None, "--to", help="Last day that is graded."),
     lead: int = typer.Option(2, min=0, help="Minutes before the start at which a match is forecast."),
     model: list[str] = typer.Option([], help="Models to run, the first compared with the others; default all."),
+    additions: str = typer.Option("all", help="Additions of the filter: all, none, or names between commas."),
     odds: Path | None = typer.Option(None, help="Posted prices (JSON lines, CSV): the filter against the market."),
     groups: bool = typer.Option(False, "--groups", help="Also for whom the first model's intervals are right."),
     forecasts: Path | None = typer.Option(None, help="Write one JSON object a graded match to this file."),
     json: bool = typer.Option(False, "--json", help="One JSON value on stdout and nothing else."),
 ) -> None:
     """Forecast recorded matches walking forward, and measure it; fails when it looks like a leak."""
+    base = dataclasses.replace(BUILT_IN, additions=named(additions))
     choose(model)
     posted = [] if odds is None else _posted(odds, model)
     matches, older, refused = read(paths, first)
-    models = choose(model, older)
+    models = choose(model, older, base)
     window = _window([m for m in matches if m.external_id not in older], fit_until, first, last, lead)
     with progress("backtest") as say:
         result = run_backtest(matches, window, models, say)

@@ -12,6 +12,7 @@ from tipoff.cli.context import database, parse_time, read_settings
 from tipoff.cli.output import err, forecast_table, local, measures_table, out, print_json, progress
 from tipoff.clock import SystemClock
 from tipoff.errors import InputError, UpstreamError
+from tipoff.forecast.additions import named
 from tipoff.pipeline import predict as predicting
 from tipoff.pipeline import train as training
 from tipoff.pipeline.code import code_version
@@ -62,18 +63,23 @@ def fetch(
         raise UpstreamError(f"{len(done.failed)} days could not be fetched ({named}); run tipoff fetch again")
 
 
-def train(at: str | None = At, json: bool = Json) -> None:
+def train(
+    additions: str | None = typer.Option(None, help="Instead of TIPOFF_ADDITIONS: all, none, or names with commas."),
+    at: str | None = At,
+    json: bool = Json,
+) -> None:
     """Fit on earlier days, measure on the days after; store the model, and let it forecast if the gate allows."""
     settings = read_settings()
+    recipe = training.Recipe(
+        older=settings.learn_older, additions=named(settings.additions if additions is None else additions)
+    )
     with (
         database(settings) as pool,
         artifacts(settings) as store,
         source_and_clock(settings, parse_time(at)) as (_, clock),
         progress("train") as report,
     ):
-        trained = training.train(
-            pool, store, clock.now(), code_version(), report, training.Recipe(older=settings.learn_older)
-        )
+        trained = training.train(pool, store, clock.now(), code_version(), report, recipe)
         with pool.connection() as connection:
             champion = models.active(connection)
     done = trained.submitted

@@ -85,6 +85,8 @@ def show(name: str = Name, json: bool = Json) -> None:
     out.print(f"  code {model.code_version}, {model.size_bytes:,} bytes, files: {files}", highlight=False)
     out.print(f"  fit: {model.document.get('fit')}", highlight=False)
     out.print(f"  data: {model.document.get('data')}", highlight=False)
+    named = model.document["params"].get("additions") or ["none"]
+    out.print(f"  additions: {', '.join(named)}", highlight=False)
     for which in ("margin", "total"):
         out.print(f"  {which}: {model.document['params'][which]}", highlight=False)
     for d in drifts:

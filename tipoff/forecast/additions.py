@@ -50,3 +50,17 @@ def chosen(names: Iterable[str]) -> tuple[str, ...]:
         if name not in ADDITIONS:
             raise InputError(f"no addition is called {name!r}; there are {', '.join(ADDITIONS)}")
     return tuple(name for name in ADDITIONS if name in wanted)
+
+
+def named(text: str) -> tuple[str, ...]:
+    """What people write: all, none, or names between commas; raises InputError for a name that is none.
+
+    >>> named("none"), named("noise, newcomers")
+    ((), ('newcomers', 'noise'))
+    """
+    words = text.replace(",", " ").split()
+    if words in (["all"], ["none"]):
+        return tuple(ADDITIONS) if words == ["all"] else ()
+    if not words:
+        raise InputError(f"no addition is named; give all, none, or some of {', '.join(ADDITIONS)} between commas")
+    return chosen(words)

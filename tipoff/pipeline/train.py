@@ -16,7 +16,7 @@ from tipoff.forecast.baselines import ladder
 from tipoff.forecast.fit import never
 from tipoff.forecast.gaussian import GaussianFilter
 from tipoff.forecast.model import Model, fingerprint
-from tipoff.forecast.params import Params, params_from_dict
+from tipoff.forecast.params import BUILT_IN, Params, params_from_dict
 from tipoff.forecast.table import build_table
 from tipoff.pipeline.history import History
 from tipoff.pipeline.registry import Learned, Submitted, Terms, submit
@@ -43,6 +43,7 @@ class Recipe:
     """How to train: days to fit on, the least matches of a player in them, and the least accuracy to be activated.
 
     `enough` ends the fit early, with the best hyper-parameters found so far. `older`: learn from older results too.
+    `additions` of the model, by name.
     """
 
     days_back: int = FIT_DAYS
@@ -50,6 +51,7 @@ class Recipe:
     performance_threshold: float = 0.0
     enough: Callable[[], bool] = never
     older: bool = False
+    additions: tuple[str, ...] = BUILT_IN.additions
 
 
 def train(
@@ -95,7 +97,8 @@ def fit_and_measure(
     window = Window(fit_until, fit_until + dt.timedelta(days=1), days[-1])
     first = max(fit_until - dt.timedelta(days=recipe.days_back), days[0] - dt.timedelta(days=1))
     recent = [match for match in known if match.start.date() > first]
-    model = GaussianFilter(None, start, recipe.min_matches_per_player, recipe.enough)
+    base = dataclasses.replace(BUILT_IN, additions=recipe.additions)
+    model = GaussianFilter(None, start, recipe.min_matches_per_player, recipe.enough, base)
     backtest = run_backtest(recent, window, [model, *ladder()], progress)
     measured = report(backtest)
     fitted_on = build_table([m for m in recent if m.start.date() <= fit_until])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tipoff.backtest.report import as_json
+from tipoff.forecast.additions import named
 from tipoff.jobs.types import ModelTrainingParams
 from tipoff.jobs.work import StepRun, Work
 from tipoff.pipeline.code import code_version
@@ -30,7 +31,7 @@ def train_model(work: Work, params: ModelTrainingParams, step: StepRun) -> dict[
     reserve = min(AFTER_FIT, work.seconds_left / 2)
     recipe = Recipe(
         params.days_back, params.min_matches_per_player, params.performance_threshold,
-        lambda: work.seconds_left < reserve, work.settings.learn_older,
+        lambda: work.seconds_left < reserve, work.settings.learn_older, named(work.settings.additions),
     )  # fmt: skip
     train(
         work.pool, work.store, work.now, code_version(), step.progress, recipe,
