@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from bench.data import RECORDED, WINDOW, real
+from bench.forecast import MEASURES
 from tipoff.domain.match import Match
 from tipoff.forecast.additions import ADDITIONS
 from tipoff.forecast.bootstrap import day_block_mean
@@ -32,15 +33,6 @@ from tipoff.forecast.table import MatchTable, build_table, minutes
 ROOT = Path(__file__).resolve().parents[1]
 BEFORE = "7e924ec"
 """the last commit without additions"""
-MEASURES = (
-    "log_loss",
-    "margin_error",
-    "total_error",
-    "margin_crps",
-    "total_crps",
-    "margin_log_score",
-    "total_log_score",
-)
 COLD_DAYS = 14
 NAMES = tuple(ADDITIONS)
 
