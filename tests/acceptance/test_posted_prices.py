@@ -82,7 +82,7 @@ def test_against_real_lines(recorded_nba: Path, capsys: pytest.CaptureFixture[st
     window = Window(dt.date(2026, 7, 5), dt.date(2026, 7, 6), dt.date(2026, 8, 5), lead=2)
     filter_ = GaussianFilter()
     run_backtest(matches, window, [filter_])
-    made = compare_with_market(filter_.params_, matches, found.quotes, window.first, window.last)
+    made = compare_with_market(filter_.params_, matches, found.quotes, window)
     assert made.left_out == {IN_PLAY: 185, SOMETHING_ELSE: 6}
     [group] = made.groups
     last = next(one for one in group.compared if one.selection == "last")

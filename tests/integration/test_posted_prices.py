@@ -166,11 +166,13 @@ def test_csv_and_json_lines_say_the_same(tmp_path: Path) -> None:
     "Book,total,,,,2026-07-08T11:50:00Z,nan,1.9,1.9,X", "Book,total,,,,2026-07-08T11:50:00Z,107.5,0.9,1.9,X",
     "Book,total,,,,2026-07-08T11:50:00,107.5,1.9,1.9,X", ",total,,,,2026-07-08T11:50:00Z,107.5,1.9,1.9,X",
     "Book,total,,,,2026-07-08T11:50:00Z,,1.9,1.9,X", "Book,total,,,,2026-07-08T11:50:00Z,107.5,evens,1.9,X",
-    "Book,total,,,,2026-07-08T11:50:00Z,107,5,1.9,1.9,X", f"Book,total,,,,2026-07-08T11:50:00Z,107.5,{'9' * 140_000},2,X",
-    f"Book,total,,,,2026-07-08T11:50:00Z,107.5,1{'0' * 400}/1,1.9,X", '"Book,total,,,,2026-07-08T11:50:00Z,107.5,2,2,X',
+    "Book,total,,,,2026-07-08T11:50:00Z,107,5,1.9,1.9,X",
+    f"Book,total,,,,2026-07-08T11:50:00Z,107.5,{'9' * 140_000},2,X",
+    f"Book,total,,,,2026-07-08T11:50:00Z,107.5,1{'0' * 400}/1,1.9,X",
+    '"Book,total,,,,2026-07-08T11:50:00Z,107.5,2,2,X',
 ])  # fmt: skip
 def test_a_row_that_cannot_be_read_is_named(tmp_path: Path, cells: str) -> None:
-    """A quarter line that no forecast can price; 107,5 read as 107 at a price of 5; a row that is dropped in silence."""
+    """A quarter line that no forecast can price; 107,5 read as 107 at a price of 5; a row dropped in silence."""
     path = tmp_path / "a.csv"
     path.write_text(f"bookmaker,market,start,player_a,player_b,quoted_at,line,over,under,external_id\n{cells}\n")
     with pytest.raises(InputError, match="line 2 is not a market"):
