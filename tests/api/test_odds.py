@@ -18,6 +18,7 @@ from tipoff.forecast.odds import shin
 from tipoff.pipeline.state import Live
 from tipoff.storage import quotes
 from tipoff.storage.pool import Pool
+from tipoff.web.posted import sided
 
 __all__ = ["league"]
 MINUTE = dt.timedelta(minutes=1)
@@ -138,6 +139,8 @@ def test_pages_show_what_the_api_says_and_how_old_it_is(web: WebProcess, posted:
     told = web.get(f"/api/ml/predictions/{AHEAD}").json()
     page = Visitor(web).see(f"/matches/{AHEAD.replace(' ', '%20')}")
     card = by_id(page, "posted")
+    [cards] = [one for one in page.iter("div") if one.get("class") == "cards"]
+    assert cards[0] is card, "across all columns, so that it leaves no hole between them"
     rows = [[words(cell) for cell in row] for row in card.iter("tr")][1:]
     wanted = [(p[side], p) for p in told["posted"] for side in ("over", "under")]
     assert len(rows) == len(wanted) == 6
@@ -169,3 +172,12 @@ def test_pages_show_what_the_api_says_and_how_old_it_is(web: WebProcess, posted:
         assert f": {prices}, expected {values[0]} / {values[1]}" in words(line)
         assert [one.get("datetime") for one in line.iter("time")] == [p["quoted_at"]]
     assert not [one for one in by_id(home, "m-LATER/1").iter("span") if one.get("class") == "posted"]
+
+
+def test_a_page_without_its_database_shows_no_price_of_long_ago(web: WebProcess, posted: dict[str, Quote]) -> None:
+    """An answer that was kept while the database is away: an edge against a price of an hour ago."""
+    told = web.get(f"/api/ml/predictions/{AHEAD}").json()
+    moments = {dt.datetime.fromisoformat(p["quoted_at"]) for p in told["posted"]}
+    assert len(sided(told, told["posted"], min(moments))) == 3
+    assert [one["bookmaker"] for one in sided(told, told["posted"], max(moments))] == ["Book"]
+    assert sided(told, told["posted"], max(moments) + MINUTE) == []
