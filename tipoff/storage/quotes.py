@@ -157,10 +157,14 @@ def page(
 def newest_of(
     connection: Connection, external_ids: Sequence[str], since: dt.datetime, until: dt.datetime
 ) -> list[Quote]:
-    """The newest quote of each bookmaker's market of these matches, of those that can be priced, in that time."""
+    """The newest quote of each bookmaker's market of these matches, of those that can be priced, in that time.
+
+    One whose time was still to come when it was imported has a wrong time: it is left out, then and later.
+    """
     rows = connection.execute(
         f"select distinct on (external_id, market, bookmaker) {QUOTE} from odds_quotes "
         f"where external_id = any(%s) and quoted_at between %s and %s and {PRICEABLE} "
+        "and quoted_at <= first_seen_at + interval '1 minute' "
         "order by external_id, market, bookmaker, quoted_at desc, id desc",
         (list(external_ids), since, until),
     ).fetchall()
