@@ -129,6 +129,7 @@ def costs(folder: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="tipoff-bench-") as name:
         archive = subprocess.run(["git", "archive", BEFORE, "tipoff"], cwd=ROOT, check=True, capture_output=True)
         subprocess.run(["tar", "-x", "-C", name], input=archive.stdout, check=True)
+        _weigh("before", folder, name)  # compiles
         before = _weigh("before", folder, name)
     return {"commit_before": BEFORE, "before": before, **{one: _weigh(one, folder) for one in ("plain", "all")}}
 

@@ -8,6 +8,8 @@ MEASURES = {
     "log_loss": "log loss", "margin_error": "MAE margin", "total_error": "MAE total", "margin_crps": "CRPS margin",
     "total_crps": "CRPS total",
 }  # fmt: skip
+NOTHING = 0.00025
+"""nats or points that no table shows"""
 
 
 def worth(found: dict[str, Any]) -> str:
@@ -27,7 +29,8 @@ def _one_by_one(found: dict[str, Any]) -> list[str]:
         f"80 % intervals cover {whole['margin']:.1%} of margins and {whole['total']:.1%} of totals with all of them "
         f"({plain['margin']:.1%} and {plain['total']:.1%} without).",
         "",
-        "What each changes against the row above it, with the 95 % interval (bold: zero lies outside):",
+        "What each changes against the row above it, with the 95 % interval (bold: zero lies outside; -: nothing "
+        "to speak of):",
         *_table("addition", [
             *((row["adds"], _differences(row["step"]["all"])) for row in rows[1:]),
             *((f"all of them, {said}", _differences(rows[-1]["from_plain"][part])) for part, said in parts.items()),
@@ -39,9 +42,13 @@ def _left_out(found: dict[str, Any]) -> list[str]:
     def rows(part: str) -> list[tuple[str, str]]:
         return [(name, _differences(of[part])) for name, of in found["left_out"].items()]
 
+    helps = [name for name, of in found["left_out"].items() if any(_below_zero(of["all"][one]) for one in MEASURES)]
+    others = [name for name in found["left_out"] if name not in helps]
     return [
         "The whole model less the one without that addition alone, fitted anew:",
         *_table("without", rows("all")),
+        f"At least one interval lies below zero: {', '.join(helps)}. None does: {', '.join(others) or 'no other'}.",
+        "",
         f"The same on the later half of the days ({found['later']:,} matches):",
         *_table("without", rows("later")),
     ]
@@ -53,6 +60,10 @@ def _cold(found: dict[str, Any]) -> list[str]:
         "before them), built-in values, all additions less none:",
         *_table("", [("all of them", _differences(found["from_plain"]))]),
     ]
+
+
+def _below_zero(one: dict[str, float]) -> bool:
+    return one["high"] < 0 and one["mean"] < -NOTHING
 
 
 def _table(first: str, rows: list[tuple[str, str]]) -> list[str]:
@@ -73,8 +84,8 @@ def _differences(of: dict[str, Any]) -> str:
 
 
 def _difference(one: dict[str, float]) -> str:
-    """With its interval; bold where zero lies outside, a dash where nothing changes."""
-    if max(abs(one[end]) for end in ("mean", "low", "high")) < 5e-5:
+    """With its interval; bold where zero lies outside, a dash where next to nothing changes."""
+    if max(abs(one[end]) for end in ("mean", "low", "high")) < NOTHING:
         return "-"
     said = f"{one['mean']:+.4f} ({one['low']:+.4f} to {one['high']:+.4f})"
     return f"**{said}**" if one["low"] > 0 or one["high"] < 0 else said
