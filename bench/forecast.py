@@ -6,7 +6,7 @@ from typing import Any
 
 MEASURES = {
     "log_loss": "log loss", "margin_error": "MAE margin", "total_error": "MAE total", "margin_crps": "CRPS margin",
-    "total_crps": "CRPS total",
+    "total_crps": "CRPS total", "margin_log_score": "log score margin", "total_log_score": "log score total",
 }  # fmt: skip
 NOTHING = 0.00025
 """nats or points that no table shows"""
@@ -42,12 +42,18 @@ def _left_out(found: dict[str, Any]) -> list[str]:
     def rows(part: str) -> list[tuple[str, str]]:
         return [(name, _differences(of[part])) for name, of in found["left_out"].items()]
 
-    helps = [name for name, of in found["left_out"].items() if any(_below_zero(of["all"][one]) for one in MEASURES)]
+    cold = found["cold_start"]["left_out"]
+    helps = [
+        name
+        for name, of in found["left_out"].items()
+        if any(_below_zero(part[one]) for part in (of["all"], cold[name]) for one in MEASURES)
+    ]
     others = [name for name in found["left_out"] if name not in helps]
     return [
         "The whole model less the one without that addition alone, fitted anew:",
         *_table("without", rows("all")),
-        f"At least one interval lies below zero: {', '.join(helps)}. None does: {', '.join(others) or 'no other'}.",
+        "At least one interval lies below zero, here or in the cold start below: "
+        f"{', '.join(helps)}. None does: {', '.join(others) or 'no other'}.",
         "",
         f"The same on the later half of the days ({found['later']:,} matches):",
         *_table("without", rows("later")),
@@ -59,6 +65,8 @@ def _cold(found: dict[str, Any]) -> list[str]:
         f"Cold start: the first {found['days']} days of the record ({found['matches']:,} matches, nothing known "
         "before them), built-in values, all additions less none:",
         *_table("", [("all of them", _differences(found["from_plain"]))]),
+        "There, the whole model less the one without that addition alone:",
+        *_table("without", [(name, _differences(of)) for name, of in found["left_out"].items()]),
     ]
 
 
@@ -76,7 +84,7 @@ def _plus(row: dict[str, Any]) -> str:
 
 
 def _means(means: dict[str, float]) -> str:
-    return " | ".join(f"{means[name]:.{4 if name == 'log_loss' else 3}f}" for name in MEASURES)
+    return " | ".join(f"{means[name]:.{4 if 'log' in name else 3}f}" for name in MEASURES)
 
 
 def _differences(of: dict[str, Any]) -> str:
@@ -95,7 +103,8 @@ def _costs(costs: dict[str, Any]) -> list[str]:
     """One row a way to measure, one column a model."""
     columns = [costs["before"], costs["plain"], costs["all"]]
     rows = {
-        "matches a second, both filters, forecast and learned": lambda c: f"{c['matches_a_second']:,.0f}",
+        "matches learned a second, both filters": lambda c: f"{c['learned_a_second']:,.0f}",
+        "the same, each first forecast two minutes ahead": lambda c: f"{c['matches_a_second']:,.0f}",
         "seconds to fit, cold": lambda c: f"{c['cold_seconds']:.1f}",
         "seconds to fit again a day later": lambda c: f"{c['warm_seconds']:.1f}",
         "peak memory": lambda c: f"{c['peak_mb']:.0f} MB",
