@@ -10,6 +10,7 @@ import pytest
 from scipy import integrate, stats
 
 from tests.simulated import simulate
+from tipoff.forecast.arrays import POS
 from tipoff.forecast.coldstart import NODES, WEIGHTS, Links, carried, link
 from tipoff.forecast.params import BUILT_IN, Params
 from tipoff.forecast.state import state_after
@@ -69,7 +70,7 @@ def test_a_link_is_read_from_the_filters_own_states() -> None:
     state, mean, variance = found[V]
     s, one = state.arrays, next(state.parts(later[-1:]))
     there = one.where >= 0
-    players = [int(s.pos_player[state.roster.players[name]]) for name in (new, rival)]
+    players = [int(s.players[state.roster.players[name], POS]) for name in (new, rival)]
     at = np.array([*players, *one.where[there]])
     d, u, c = link(s.x[0, at], state.covariances()[0][np.ix_(at, at)], one.weights[0, there])
     a = (1 / 2.5 - 1) / V
@@ -77,6 +78,18 @@ def test_a_link_is_read_from_the_filters_own_states() -> None:
     assert found[2.5 * V][1] == pytest.approx(mean - c * a * d / (1 + a * u), abs=1e-9)
     assert found[2.5 * V][2] == pytest.approx(variance - c * c * a / (1 + a * u), abs=1e-9)
     assert abs(found[2.5 * V][1] - mean) > 0.1
+
+
+def test_a_difference_less_certain_than_its_prior_is_weighted_by_its_share() -> None:
+    """A variance that is not a number, sealed: a newcomer comes back after years, in which d has drifted."""
+    mean, variance = np.zeros(1), np.full(1, 500.0)
+
+    def changed(times: float) -> tuple[float, float]:
+        parts = [np.array([[part, 0.0]]) for part in (5.0 * times, V * times, V * times, V)]
+        made = carried(mean, variance, Links(*parts), TAU)
+        return float(made[0][0]), float(made[1][0])
+
+    assert changed(20.0) == pytest.approx(changed(1.0))
 
 
 def test_the_experienced_are_left_alone() -> None:

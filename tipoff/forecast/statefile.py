@@ -122,6 +122,7 @@ def _check(roster: Roster, a: arrays.Arrays) -> None:
         (a.teams[:, arrays.POS], size.states, "position of a team"),
         (a.slots[:, arrays.SLOT_POS], size.states, "position of a slot"),
         (a.players[:, arrays.SLOT], size.slots, "slot of a player"),
+        (a.players[:, arrays.LINKED], size.players, "first opponent of a player"),
         (a.slots[:, arrays.SLOT_PLAYER], size.players, "player of a slot"),
     ):  # fmt: skip
         if where.min(initial=0) < arrays.NEVER or where.max(initial=0) >= limit:
