@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import math
 
 import numpy as np
@@ -53,18 +54,55 @@ def test_it_is_the_mixture_of_filters_with_other_priors(n: int, side: int) -> No
     assert (found[0][0], found[1][0]) == (pytest.approx(middle, abs=1e-6), pytest.approx(spread, rel=1e-6))
 
 
+QUIET = dataclasses.replace(BUILT_IN.margin, q=0.0, q_team=0.0, q_base=0.0, q_extras=0.0, clip=1e9, t_late=TAU,
+                            v_player_team=0.0, v_pair=0.0, v_player_team_session=0.0)  # fmt: skip
+"""a margin's filter without what makes the closed form approximate"""
+
+
+@pytest.mark.parametrize("n", [0, 1, 6, 19, 20])
+def test_the_model_forecasts_the_mixture_of_whole_filters(n: int) -> None:
+    """A forecast of another mixture than the one tested; a newcomer of 20 results still taken for one."""
+    matches = in_order(simulate(12)[0])
+    new = matches[600].player_a
+    known = [m for m in matches[:600] if new not in (m.player_a, m.player_b)]
+    names = {p for m in known for p in (m.player_a, m.player_b)}
+    later = [
+        dataclasses.replace(m, start=m.start + dt.timedelta(days=10))
+        for m in matches[600:]
+        if new in (m.player_a, m.player_b) and {m.player_a, m.player_b} <= {new, *names}
+    ][: n + 1]
+
+    def forecasts(v: float, *additions: str) -> tuple[list[float], list[float]]:
+        state = state_after(Params(margin=dataclasses.replace(QUIET, v_late=v), additions=additions), known)
+        made = []
+        for match in later:
+            made += state.forecast([match])
+            state.learn([match])
+        return [m.margin_mean for m in made], [m.margin_sd for m in made]
+
+    results = np.array([m.score_a - m.score_b for m in later])
+    each = np.array([forecasts(V * math.exp(TAU * node), "newcomers") for node in NODES])
+    assert each.shape[2] == n + 1
+    likelihood = stats.norm.logpdf(results, each[:, 0], each[:, 1])[:, :n].sum(axis=1)
+    weight = np.array(WEIGHTS) * np.exp(likelihood - likelihood.max())
+    weight /= weight.sum()
+    mean = weight @ each[:, 0, n]
+    variance = weight @ (each[:, 1, n] ** 2 + (each[:, 0, n] - mean) ** 2)
+    made = forecasts(V, "newcomers", "newcomer-doubt")
+    expected = (mean, math.sqrt(variance)) if n < 20 else (each[1, 0, n], each[1, 1, n])
+    assert (made[0][n], made[1][n]) == pytest.approx(expected, abs=1e-9)
+
+
 def test_a_link_is_read_from_the_filters_own_states() -> None:
     """The closed form against the filter itself, run with another prior variance for the one newcomer."""
-    margin = dataclasses.replace(BUILT_IN.margin, q=0.0, q_team=0.0, q_base=0.0, q_extras=0.0, clip=1e9,
-                                 v_player_team=0.0, v_pair=0.0, v_player_team_session=0.0)  # fmt: skip
     matches = in_order(simulate(4)[0])[:640]
     found = {}
     new, rival = matches[600].player_a, matches[600].player_b
     known = [m for m in matches[:600] if new not in (m.player_a, m.player_b)]
     later = [m for m in matches[600:] if new in (m.player_a, m.player_b)][:6]
     for v in (V, 2.5 * V):
-        state = state_after(Params(margin=dataclasses.replace(margin, v_link=V), additions=()), known)
-        state.params = Params(margin=dataclasses.replace(margin, v_link=v), additions=())
+        state = state_after(Params(margin=dataclasses.replace(QUIET, v_link=V), additions=()), known)
+        state.params = Params(margin=dataclasses.replace(QUIET, v_link=v), additions=())
         state.learn(later[:-1])
         found[v] = state, *next(state.parts(later[-1:])).forecast(state.arrays, 0)
     state, mean, variance = found[V]

@@ -155,6 +155,14 @@ def test_a_damaged_state_is_refused(saved: ModelFiles) -> None:
         read_model(saved.text, lambda _: saved.blob[: len(saved.blob) // 2])
 
 
+def test_a_first_opponent_who_is_nobody_is_refused() -> None:
+    """A file that takes a compiled loop out of bounds."""
+    state = state_after(BUILT_IN, simulate(1)[0])
+    state.arrays.players[0, LINKED] = len(state.arrays.players)
+    with pytest.raises(ModelFileError, match="first opponent"):
+        FilterState.from_bytes(state.to_bytes())
+
+
 @pytest.mark.parametrize("blob", [b"", b"PK\x03\x04", b"hello", b"\x93NUMPY" + b"\x00" * 50])
 def test_a_foreign_file_is_refused(blob: bytes) -> None:
     """A crash, or worse a pickle, instead of an error."""
