@@ -13,6 +13,7 @@ from scipy import integrate, stats
 from tests.simulated import simulate
 from tipoff.forecast.arrays import POS
 from tipoff.forecast.coldstart import NODES, WEIGHTS, Links, carried, link
+from tipoff.forecast.kernels.forecast import mixed
 from tipoff.forecast.params import BUILT_IN, Params
 from tipoff.forecast.state import state_after
 from tipoff.forecast.table import in_order
@@ -128,6 +129,15 @@ def test_a_difference_less_certain_than_its_prior_is_weighted_by_its_share() -> 
         return float(made[0][0]), float(made[1][0])
 
     assert changed(20.0) == pytest.approx(changed(1.0))
+
+
+@pytest.mark.parametrize("u", [0.3 * V, V, 20 * V])
+@pytest.mark.parametrize("d", [-60.0, 0.0, 4.0])
+def test_compiled_it_is_the_same(u: float, d: float) -> None:
+    """A walk that knows newcomers otherwise than the live forecast, where only drift over years would show it."""
+    links = Links(*(np.array([[0.0, part]]) for part in (d, u, -u, V)))
+    made = carried(np.zeros(1), np.zeros(1), links, TAU)
+    assert mixed(d, u, -u, V, TAU) == pytest.approx((made[0][0], made[1][0]), rel=1e-9, abs=1e-9)
 
 
 def test_the_experienced_are_left_alone() -> None:

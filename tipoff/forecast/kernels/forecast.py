@@ -110,7 +110,7 @@ def _difference(
 
 
 @jit
-def _mixed(d: float, u: float, c: float, v: float, tau: float) -> tuple[float, float]:
+def mixed(d: float, u: float, c: float, v: float, tau: float) -> tuple[float, float]:
     """What `forecast.coldstart.carried` adds to mean and variance for one newcomer."""
     share = v / max(u, v)
     d, u, c = share * d, share * u, share * c
@@ -152,7 +152,7 @@ def _doubt(
             u -= apart * apart / across
         else:
             continue
-        shift, more = _mixed(d, u, c, v, P[0, T_LATE])
+        shift, more = mixed(d, u, c, v, P[0, T_LATE])
         mean += shift
         var += more
     return mean, var
