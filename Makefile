@@ -41,7 +41,7 @@ check: $(VENV)/.dev  ## Formatting, lint, types, architecture
 	$(BIN)/lint-imports
 
 chaos: $(VENV)/.dev  ## Kill, freeze and starve it at full size (a quarter of an hour) and write bench/chaos.json
-	TIPOFF_CHAOS=1 $(BIN)/python -m pytest -s --timeout 1800 tests/chaos tests/integration/test_job_states.py tests/integration/test_job_handlers.py tests/acceptance/test_wheel.py
+	TIPOFF_CHAOS=1 $(BIN)/python -m pytest -s --timeout 1800 tests/chaos tests/integration/test_job_states.py tests/integration/test_job_handlers.py tests/acceptance/test_wheel.py tests/integration/test_worker_compiles.py tests/acceptance/test_command_line.py
 	$(BIN)/python -m bench.readme
 
 bench: $(VENV)/.bench  ## Measure speed beside peers and write bench/results.json

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from bench.data import RECORDED, WINDOW, real
+from bench.forecast import MEASURES
 from tipoff.domain.match import Match
 from tipoff.forecast.additions import ADDITIONS
 from tipoff.forecast.bootstrap import day_block_mean
@@ -32,7 +33,6 @@ from tipoff.forecast.table import MatchTable, build_table, minutes
 ROOT = Path(__file__).resolve().parents[1]
 BEFORE = "7e924ec"
 """the last commit without additions"""
-MEASURES = ("log_loss", "margin_error", "total_error", "margin_crps", "total_crps")
 COLD_DAYS = 14
 NAMES = tuple(ADDITIONS)
 
@@ -100,15 +100,20 @@ def _cumulative(grades: Grades, count: int) -> dict[str, Any]:
 
 
 def cold_start(table: MatchTable) -> dict[str, Any]:
-    """The first days of the record, which nothing precedes, with the built-in values: all additions less none."""
+    """The first days of the record, which nothing precedes, with the built-in values: all additions less fewer."""
     early = table.head(int(np.searchsorted(table.start // 1440, table.start[0] // 1440 + COLD_DAYS)))
-    plain = dataclasses.replace(BUILT_IN, additions=())
-    one, other = (_scores(GaussianFilter(params).fit(early), early, 0) for params in (BUILT_IN, plain))
     days = early.start // 1440
+
+    def of(names: tuple[str, ...]) -> Scores:
+        params = dataclasses.replace(BUILT_IN, additions=names)
+        return _scores(GaussianFilter(params).fit(early), early, 0)
+
+    whole = of(NAMES)
     return {
         "days": COLD_DAYS, "matches": len(early),
-        "means": {measure: float(getattr(one, measure).mean()) for measure in MEASURES},
-        "from_plain": _paired(one, other, days, days >= 0),
+        "means": {measure: float(getattr(whole, measure).mean()) for measure in MEASURES},
+        "from_plain": _paired(whole, of(()), days, days >= 0),
+        "left_out": {name: _paired(whole, of(_without(name)), days, days >= 0) for name in NAMES},
     }  # fmt: skip
 
 
@@ -129,6 +134,7 @@ def costs(folder: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="tipoff-bench-") as name:
         archive = subprocess.run(["git", "archive", BEFORE, "tipoff"], cwd=ROOT, check=True, capture_output=True)
         subprocess.run(["tar", "-x", "-C", name], input=archive.stdout, check=True)
+        _weigh("before", folder, name)  # compiles
         before = _weigh("before", folder, name)
     return {"commit_before": BEFORE, "before": before, **{one: _weigh(one, folder) for one in ("plain", "all")}}
 

@@ -29,7 +29,7 @@ STATES = (
 )  # fmt: skip
 LINKS = (0.5, 1.0, 3.0, 10.0)
 """of the truth's: where it may stand in for the addition, the plain model gets the best of them in hindsight"""
-NO_HARM = {"log_loss": 0.001, "margin_crps": 0.02, "total_crps": 0.02}
+NO_HARM = {"log_loss": 0.001, "margin_crps": 0.02, "total_crps": 0.016}
 """nats and points below which the interval's upper end lies; a match costs about 0.58, 5.1 and 6.5"""
 
 Values = dict[str, float]
@@ -59,7 +59,7 @@ CASES = {
     # whom the league lets wait it brings together with somebody in the end: a meeting says less than `v_meeting`
     "first-meeting": Case(
         Truth(v0=(50.0, 50.0), v_link=(17.0, 17.0), v_meeting=(20.0, 20.0)), {"v_meeting": 150.0},
-        {"v_meeting": 150.0}, newcomers=6, links=LINKS,
+        {"v_meeting": 150.0}, newcomers=6, links=LINKS[:3],
     ),
     "margin-scale": Case(Truth(v_margin_scale=0.06), {"v_scale": 0.06}, {}, ("margin",)),
     "noise": Case(

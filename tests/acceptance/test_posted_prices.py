@@ -39,13 +39,26 @@ def test_quotes_after_the_start_are_left_out() -> None:
 def test_a_comparison_worked_through() -> None:
     """Over and under exchanged: total 120 went over 107.5 at even prices; we said more than half."""
     match = Match("M1", START, "A", "B", None, None, None, MatchStatus.FINAL, 61, 59)
-    [c] = compare([quote(5)], {"M1": ScoreDistribution(0, 9, 115, 11)}, {"M1": match})
+    sealed = {"M1": [(START - 30 * MINUTE, ScoreDistribution(0, 9, 115, 11))]}
+    [c] = compare([quote(5)], sealed, {"M1": match})
     assert c.price_log_loss.mean == pytest.approx(0.693147, abs=1e-6)
     assert c.our_log_loss.mean < 0.4
     assert c.line_error is not None
     assert (c.line_error.mean, c.our_error.mean if c.our_error else None) == (12.5, 5.0)
-    [push] = compare([quote(5, 120.0)], {"M1": ScoreDistribution(0, 9, 115, 11)}, {"M1": match})
+    [push] = compare([quote(5, 120.0)], sealed, {"M1": match})
     assert (push.matches, push.our_log_loss.n) == (1, 0)
+
+
+def test_a_price_is_compared_with_what_was_sealed_before_it() -> None:
+    """A forecast that knew a result which came after the price, and looks clever."""
+    match = Match("M1", START, "A", "B", None, None, None, MatchStatus.FINAL, 61, 59)
+    early, late = ScoreDistribution(0, 9, 100, 11), ScoreDistribution(0, 9, 119, 11)
+    sealed = {"M1": [(START - 2 * MINUTE, late), (START - 30 * MINUTE, early)]}
+    for minutes, off in ((1, 1.0), (2, 1.0), (5, 20.0), (30, 20.0)):
+        [c] = compare([quote(minutes)], sealed, {"M1": match})
+        assert c.our_error is not None
+        assert c.our_error.mean == off, minutes
+    assert compare([quote(31)], sealed, {"M1": match}) == []
 
 
 @pytest.mark.parametrize("line", ["no json", "{}", '{"market": "corners"}',

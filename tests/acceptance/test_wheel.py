@@ -142,7 +142,7 @@ def test_the_demo_runs_where_the_repository_is_not(tipoff: Path, empty: tuple[Pa
     assert all(Path(path).is_relative_to(tipoff.parents[1]) for path in where)
     try:
         done = subprocess.run(
-            [str(tipoff), "demo", "--no-serve", "--days", "16"], check=False, cwd=place, env=environment,
+            [str(tipoff), "demo", "--no-serve", "--days", "12"], check=False, cwd=place, env=environment,
             capture_output=True, text=True, timeout=200,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

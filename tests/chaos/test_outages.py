@@ -51,7 +51,7 @@ def _cpu(made: list[WorkerProcess]) -> float:
 
 def test_workers_outlive_the_database(own: PrivatePostgres, tmp_path: Path) -> None:
     """Workers that exit with the database, jobs that are lost with it, loops that burn a processor waiting."""
-    kills, stopped = size(2, 10), size(11, 60)
+    kills, stopped = size(2, 10), size(7, 60)
     apart = {"TIPOFF_HEALTH_EVERY": "3600"}  # what the health check asks is measured by itself
     with workers(own.application_dsn, tmp_path, 3, "--no-schedules", "--concurrency", "2", **apart) as made:
         acknowledged = 0
@@ -102,7 +102,7 @@ def _queries_a_second(postgres: PrivatePostgres, count: int) -> float:
         connection.execute("select pg_reload_conf()")
         time.sleep(2.0)
         before, begun = log.read_text(errors="replace"), time.monotonic()
-        time.sleep(8.0)
+        time.sleep(size(5, 8))
         new, took = log.read_text(errors="replace")[len(before) :], time.monotonic() - begun
         connection.execute("alter system reset log_statement")
         connection.execute("select pg_reload_conf()")

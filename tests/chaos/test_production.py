@@ -126,7 +126,7 @@ def _connections(site: Deployment) -> dict[str, int]:
 
 
 def _killed(site: Deployment) -> dict[str, Any]:
-    seconds, rng = size(30, 180), random.Random(20261126)
+    seconds, rng = size(20, 180), random.Random(20261126)
     victims = {"web": [site.webs[1]], "worker": site.workers[1:]}
     watch, kills = Watch(site), collections.Counter[str]()
     web_kills = list[float]()

@@ -15,7 +15,7 @@ from tipoff.storage.pool import Pool
 
 def test_each_tick_once_or_accounted_for(pool: Pool, application_dsn: str, tmp_path: Path) -> None:
     """A tick that two workers fire, or that nobody does and nobody says so."""
-    ticks, count = size(20, 200), size(3, 5)
+    ticks, count = size(12, 200), size(3, 5)
     with pool.connection() as connection:
         schedule.edit(connection, JOBS, "every second", job_type="nothing", cron="* * * * * *")
         schedule.edit(connection, JOBS, "slow", job_type="sleep", cron="* * * * * *", params={"seconds": 3})

@@ -116,14 +116,26 @@ def _difference(one: list[str], other: list[str]) -> list[str]:
     return [text[max(0, at - 200) : at + 300] for text in apart]
 
 
-def run(dsn: str, pool: Pool, home: Path, recording: Path, now: str, name: str, **params: object) -> Any:
-    """One job by a worker of its own, to its end."""
+@contextlib.contextmanager
+def working(dsn: str, home: Path, recording: Path, now: str) -> Iterator[None]:
+    """A worker whose league is the recording, at that time."""
     with workers(
         dsn, home, 1, "--no-schedules", "--concurrency", "1", "--at", now, TIPOFF_SOURCE=f"recorded:{recording}"
     ):
-        done = ended(pool, enqueue(pool, name, **params), 120)
+        yield
+
+
+def result(pool: Pool, name: str, **params: object) -> Any:
+    """What a job came to."""
+    done = ended(pool, enqueue(pool, name, **params), 120)
     assert done.status == "completed", done.error
     return done.result
+
+
+def run(dsn: str, pool: Pool, home: Path, recording: Path, now: str, name: str, **params: object) -> Any:
+    """One job by a worker of its own, to its end."""
+    with working(dsn, home, recording, now):
+        return result(pool, name, **params)
 
 
 def test_the_pipeline_does_what_the_commands_do(
@@ -138,8 +150,8 @@ def test_the_pipeline_does_what_the_commands_do(
         predict(pool, moment)
         plain = content(pool)
     with fresh(server, template, "by_job") as (dsn, pool):
-        result = run(dsn, pool, tmp_path, recording, now, "data_pipeline", history_days=DAYS, train_model=True,
-                     return_predictions=True)  # fmt: skip
+        told = {"history_days": DAYS, "train_model": True, "return_predictions": True}
+        made = run(dsn, pool, tmp_path, recording, now, "data_pipeline", **told)
         by_job = content(pool)
         with pool.connection() as connection:
             job = JOBS.listed(connection)[0]
@@ -147,8 +159,8 @@ def test_the_pipeline_does_what_the_commands_do(
     assert [s.step for s in steps] == ["fetch", "ingest", "statistics", "train", "predict", "grade"]
     assert all(s.status == "completed" and s.progress == 100 for s in steps)
     assert steps[0].rows_out == DAYS
-    assert len(result["predictions"]) > 10
-    assert result["predict"]["not_sealed_because"]
+    assert len(made["predictions"]) > 10
+    assert made["predict"]["not_sealed_because"]
     assert set(plain) == set(by_job)
     for table, rows in plain.items():
         if table not in ("player_stats", "team_stats"):
@@ -189,12 +201,12 @@ def test_every_parameter_of_a_training_counts(
     server: PrivatePostgres, template: str, recording: Path, now: str, tmp_path: Path
 ) -> None:
     """A parameter that is accepted and ignored."""
-    with fresh(server, template, "trained") as (dsn, pool):
-        run(dsn, pool, tmp_path, recording, now, "data_pipeline", history_days=DAYS)
-        usual = run(dsn, pool, tmp_path, recording, now, "model_training")
-        short = run(dsn, pool, tmp_path, recording, now, "model_training", days_back=2)
-        often = run(dsn, pool, tmp_path, recording, now, "model_training", min_matches_per_player=30)
-        high = run(dsn, pool, tmp_path, recording, now, "model_training", performance_threshold=0.9)
+    with fresh(server, template, "trained") as (dsn, pool), working(dsn, tmp_path, recording, now):
+        result(pool, "data_pipeline", history_days=DAYS)
+        usual = result(pool, "model_training")
+        short = result(pool, "model_training", days_back=2)
+        often = result(pool, "model_training", min_matches_per_player=30)
+        high = result(pool, "model_training", performance_threshold=0.9)
     assert usual["fit"]["fitted_from"] < short["fit"]["fitted_from"]
     assert often["fit"]["min_matches_per_player"] == 30
     values = [model["model"] for model in (usual, short, often)]
@@ -233,10 +245,7 @@ def test_a_refresh_that_slept_fetches_anew(
 ) -> None:
     """A laptop that wakes in the middle of a refresh, and shows what the league said before it slept."""
     kept: dict[str, object] = {"asked": 0, "before": "the sleep"}
-    with (
-        fresh(server, template, "slept") as (dsn, pool),
-        workers(dsn, tmp_path, 1, "--no-schedules", "--at", now, TIPOFF_SOURCE=f"recorded:{recording}"),
-    ):
+    with fresh(server, template, "slept") as (dsn, pool), working(dsn, tmp_path, recording, now):
         for seconds, expected in ((20, kept), (90, {"asked": 4, "settled": 0, "empty": 1, "days": 4})):
             with pool.connection() as connection:
                 asked = JOBS.enqueue(connection, "quick_data_refresh", {}).id

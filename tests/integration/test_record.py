@@ -281,7 +281,7 @@ def test_live_sealing_and_grading(pool: Pool) -> None:
     now = now_of(pool)
     shift = now - dt.timedelta(hours=2) - history[-1].start
     known = [wire_row(m, startDate=(m.start + shift).strftime("%Y-%m-%dT%H:%M:%SZ")) for m in history]
-    a, b = history[0].player_a, history[-1].player_b
+    a, b = history[-1].player_a, history[-1].player_b
     soon = [
         fixture(900, now + 1.5 * MINUTE, participantAName=a, participantBName=b, externalId="SOON"),
         fixture(901, now + 20 * MINUTE, participantAName=a, participantBName=b, externalId="LATER"),
@@ -312,7 +312,8 @@ def test_live_sealing_and_grading(pool: Pool) -> None:
         [why] = explain(live.state, [p.fixture])
         players = next(part for part in why.parts if part.name == "players")
         assert body["ratings"]["a"] == list(strengths[a])
-        assert body["ratings"]["a"][0] - body["ratings"]["b"][0] == pytest.approx(players.margin, abs=1e-9)
+        apart = body["ratings"]["a"][0] - body["ratings"]["b"][0]
+        assert next(live.state.parts([p.fixture])).scale[0] * apart == pytest.approx(players.margin, abs=1e-9)
     assert {(name, mean, sd) for name, mean, sd, _, _ in ratings} == {(p, *strengths[p]) for p in (a, b)}
     assert all(n == live.state.known_of(p) and last == live.last_arrival_id for p, _, _, n, last in ratings)
     over = row(900, start=now + 1.5 * MINUTE, participantAName=a, participantBName=b, externalId="SOON")

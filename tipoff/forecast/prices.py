@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -46,29 +46,39 @@ def last_before(quotes: Iterable[Quote], starts: Mapping[str, dt.datetime]) -> d
     return last
 
 
+Sealed = Sequence[tuple[dt.datetime, ScoreDistribution]]
+"""what was sealed for a match, each with its moment"""
+
+
+def known_then(sealed: Sealed, moment: dt.datetime) -> ScoreDistribution | None:
+    """The newest forecast that was sealed by then."""
+    earlier = [(at, forecast) for at, forecast in sealed if at <= moment]
+    return max(earlier, key=lambda one: one[0])[1] if earlier else None
+
+
 def compare(
-    quotes: Iterable[Quote], forecasts: Mapping[str, ScoreDistribution], results: Mapping[str, Match]
+    quotes: Iterable[Quote], sealed: Mapping[str, Sealed], results: Mapping[str, Match]
 ) -> list[PriceComparison]:
-    """Compare by bookmaker and market, on the last quote before the start; prices de-vigged by Shin's method."""
+    """Compare by bookmaker and market, on the last quote before the start; prices de-vigged by Shin's method.
+
+    Each with the newest forecast that was sealed before it, so that ours knew nothing that the price could not; a
+    quote that came before all of them is left out.
+    """
     last = last_before(quotes, {key: match.start for key, match in results.items()})
-    groups: dict[tuple[str, str], list[Quote]] = {}
+    groups: dict[tuple[str, str], list[tuple[Quote, ScoreDistribution]]] = {}
     for (bookmaker, market, external_id), quote in sorted(last.items()):
-        if (
-            market in COMPARED
-            and external_id in forecasts
-            and not is_of_something_else(forecasts[external_id], market, quote.line)
-        ):
-            groups.setdefault((bookmaker, market), []).append(quote)
-    return [_compared(bookmaker, market, group, forecasts, results) for (bookmaker, market), group in groups.items()]
+        forecast = known_then(sealed.get(external_id, ()), quote.quoted_at)
+        if market in COMPARED and forecast is not None and not is_of_something_else(forecast, market, quote.line):
+            groups.setdefault((bookmaker, market), []).append((quote, forecast))
+    return [_compared(bookmaker, market, group, results) for (bookmaker, market), group in groups.items()]
 
 
 def _compared(
-    bookmaker: str, market: str, quotes: list[Quote], forecasts: Mapping[str, ScoreDistribution],
-    results: Mapping[str, Match],
-) -> PriceComparison:  # fmt: skip
+    bookmaker: str, market: str, pairs: list[tuple[Quote, ScoreDistribution]], results: Mapping[str, Match]
+) -> PriceComparison:
     theirs, ours, days, line_errors, our_errors, all_days = [], [], [], [], [], []
-    for quote in quotes:
-        match, forecast = results[quote.external_id], forecasts[quote.external_id]
+    for quote, forecast in pairs:
+        match = results[quote.external_id]
         a, b = match.score_a or 0, match.score_b or 0
         day = minutes(match.start) // 1440
         threshold, mean, _ = about(forecast, market, quote.line)
@@ -89,7 +99,7 @@ def _compared(
     points = np.array(all_days, dtype=np.int64)
     lined = market != "winner"
     return PriceComparison(
-        bookmaker, market, len(quotes), day_block_mean(their_losses, blocks), day_block_mean(our_losses, blocks),
+        bookmaker, market, len(pairs), day_block_mean(their_losses, blocks), day_block_mean(our_losses, blocks),
         day_block_mean(our_losses - their_losses, blocks),
         day_block_mean(np.array(line_errors), points) if lined else None,
         day_block_mean(np.array(our_errors), points) if lined else None,

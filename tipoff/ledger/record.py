@@ -210,7 +210,7 @@ def make_records(
         {str(h): figures([s for s in graded if s.horizon == h]) for h in horizons}, {},
         _grouped(near, lambda s: s.model[:12]),
         _grouped(near, lambda s: _confidence(s.numbers[0])),
-        bins(near), [], _prices(near, results, quotes), _groups(near, table, main),
+         bins(near), [], _prices(graded, results, quotes), _groups(near, table, main),
     )  # fmt: skip
     walked = _walked(near, results, table, main)
     return {
@@ -361,9 +361,11 @@ def _by_period(period: str, losses: Losses) -> dict[str, Estimate]:
     }
 
 
-def _prices(near: Sequence[Sealed], results: Sequence[Match], quotes: Sequence[Quote]) -> list[PriceComparison]:
-    forecasts = {s.external_id: ScoreDistribution(*s.numbers[1:]) for s in near}
-    return compare(quotes, forecasts, {m.external_id: m for m in results if m.external_id in forecasts})
+def _prices(graded: Sequence[Sealed], results: Sequence[Match], quotes: Sequence[Quote]) -> list[PriceComparison]:
+    sealed: dict[str, list[tuple[dt.datetime, ScoreDistribution]]] = {}
+    for s in graded:
+        sealed.setdefault(s.external_id, []).append((s.sealed_at, ScoreDistribution(*s.numbers[1:])))
+    return compare(quotes, sealed, {m.external_id: m for m in results if m.external_id in sealed})
 
 
 def _moment(text: str) -> dt.datetime:

@@ -64,12 +64,15 @@ def condition(s: Arrays, f: int, ch: np.ndarray, gain: float, var: float) -> Non
 
 @contracted
 def _flush(C: np.ndarray, u: np.ndarray, var: np.ndarray, n: int) -> None:
+    """Whole blocks of eight columns, so that nothing is left over: what is outside the triangle is never read."""
     u0, u1, u2, u3, u4, u5, u6, u7 = u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7]
-    for i in range(n):
+    eight = np.uint64(8)
+    end = (np.uint64(n) + np.uint64(7)) // eight * eight
+    for i in range(np.uint64(n)):
         line = C[i]
         a0, a1, a2, a3 = u0[i] / var[0], u1[i] / var[1], u2[i] / var[2], u3[i] / var[3]
         a4, a5, a6, a7 = u4[i] / var[4], u5[i] / var[5], u6[i] / var[6], u7[i] / var[7]
-        for j in range(np.uint64(i), np.uint64(n)):
+        for j in range(i // eight * eight, end):
             value = line[j]
             value -= a0 * u0[j]
             value -= a1 * u1[j]
