@@ -66,6 +66,8 @@ class Truth:
     """regressors: points of the total"""
     v_total_scale: float = 0.0
     """total-scale: as `v_margin_scale`, of the noise alone"""
+    t_late: float = 0.0
+    """newcomer-doubt: deviation of the logarithm of `v_late` of the margin, from newcomer to newcomer"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -195,7 +197,13 @@ class Simulator:
                 self.strength[:, a] = self._draw(self.truth.v0)
             for new, known in ((a, b), (b, a)):
                 if np.isnan(self.strength[0, new]):
-                    self.strength[:, new] = self.strength[:, known] + self._draw(late)
+                    self.strength[:, new] = self.strength[:, known] + self._draw(self._own_variance(late))
+
+    def _own_variance(self, late: Two) -> Two:
+        """How far one newcomer may be from the first opponent."""
+        if self.truth.t_late == 0:
+            return late
+        return late[0] * float(np.exp(self.truth.t_late * self.rng.standard_normal())), late[1]
 
     def _play(self, group: Group, day: int) -> list[Match]:
         self._admit(group, day)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import math
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy import integrate, stats
 from tests.simulated import simulate
 from tipoff.forecast.arrays import POS
 from tipoff.forecast.coldstart import NODES, WEIGHTS, Links, carried, link
+from tipoff.forecast.kernels.forecast import mixed
 from tipoff.forecast.params import BUILT_IN, Params
 from tipoff.forecast.state import state_after
 from tipoff.forecast.table import in_order
@@ -53,18 +55,55 @@ def test_it_is_the_mixture_of_filters_with_other_priors(n: int, side: int) -> No
     assert (found[0][0], found[1][0]) == (pytest.approx(middle, abs=1e-6), pytest.approx(spread, rel=1e-6))
 
 
+QUIET = dataclasses.replace(BUILT_IN.margin, q=0.0, q_team=0.0, q_base=0.0, q_extras=0.0, clip=1e9, t_late=TAU,
+                            v_player_team=0.0, v_pair=0.0, v_player_team_session=0.0)  # fmt: skip
+"""a margin's filter without what makes the closed form approximate"""
+
+
+@pytest.mark.parametrize("n", [0, 1, 6, 19, 20])
+def test_the_model_forecasts_the_mixture_of_whole_filters(n: int) -> None:
+    """A forecast of another mixture than the one tested; a newcomer of 20 results still taken for one."""
+    matches = in_order(simulate(12)[0])
+    new = matches[600].player_a
+    known = [m for m in matches[:600] if new not in (m.player_a, m.player_b)]
+    names = {p for m in known for p in (m.player_a, m.player_b)}
+    later = [
+        dataclasses.replace(m, start=m.start + dt.timedelta(days=10))
+        for m in matches[600:]
+        if new in (m.player_a, m.player_b) and {m.player_a, m.player_b} <= {new, *names}
+    ][: n + 1]
+
+    def forecasts(v: float, *additions: str) -> tuple[list[float], list[float]]:
+        state = state_after(Params(margin=dataclasses.replace(QUIET, v_late=v), additions=additions), known)
+        made = []
+        for match in later:
+            made += state.forecast([match])
+            state.learn([match])
+        return [m.margin_mean for m in made], [m.margin_sd for m in made]
+
+    results = np.array([m.score_a - m.score_b for m in later])
+    each = np.array([forecasts(V * math.exp(TAU * node), "newcomers") for node in NODES])
+    assert each.shape[2] == n + 1
+    likelihood = stats.norm.logpdf(results, each[:, 0], each[:, 1])[:, :n].sum(axis=1)
+    weight = np.array(WEIGHTS) * np.exp(likelihood - likelihood.max())
+    weight /= weight.sum()
+    mean = weight @ each[:, 0, n]
+    variance = weight @ (each[:, 1, n] ** 2 + (each[:, 0, n] - mean) ** 2)
+    made = forecasts(V, "newcomers", "newcomer-doubt")
+    expected = (mean, math.sqrt(variance)) if n < 20 else (each[1, 0, n], each[1, 1, n])
+    assert (made[0][n], made[1][n]) == pytest.approx(expected, abs=1e-9)
+
+
 def test_a_link_is_read_from_the_filters_own_states() -> None:
     """The closed form against the filter itself, run with another prior variance for the one newcomer."""
-    margin = dataclasses.replace(BUILT_IN.margin, q=0.0, q_team=0.0, q_base=0.0, q_extras=0.0, clip=1e9,
-                                 v_player_team=0.0, v_pair=0.0, v_player_team_session=0.0)  # fmt: skip
     matches = in_order(simulate(4)[0])[:640]
     found = {}
     new, rival = matches[600].player_a, matches[600].player_b
     known = [m for m in matches[:600] if new not in (m.player_a, m.player_b)]
     later = [m for m in matches[600:] if new in (m.player_a, m.player_b)][:6]
     for v in (V, 2.5 * V):
-        state = state_after(Params(margin=dataclasses.replace(margin, v_link=V), additions=()), known)
-        state.params = Params(margin=dataclasses.replace(margin, v_link=v), additions=())
+        state = state_after(Params(margin=dataclasses.replace(QUIET, v_link=V), additions=()), known)
+        state.params = Params(margin=dataclasses.replace(QUIET, v_link=v), additions=())
         state.learn(later[:-1])
         found[v] = state, *next(state.parts(later[-1:])).forecast(state.arrays, 0)
     state, mean, variance = found[V]
@@ -78,6 +117,27 @@ def test_a_link_is_read_from_the_filters_own_states() -> None:
     assert found[2.5 * V][1] == pytest.approx(mean - c * a * d / (1 + a * u), abs=1e-9)
     assert found[2.5 * V][2] == pytest.approx(variance - c * c * a / (1 + a * u), abs=1e-9)
     assert abs(found[2.5 * V][1] - mean) > 0.1
+
+
+def test_a_difference_less_certain_than_its_prior_is_weighted_by_its_share() -> None:
+    """A variance that is not a number, sealed: a newcomer comes back after years, in which d has drifted."""
+    mean, variance = np.zeros(1), np.full(1, 500.0)
+
+    def changed(times: float) -> tuple[float, float]:
+        parts = [np.array([[part, 0.0]]) for part in (5.0 * times, V * times, V * times, V)]
+        made = carried(mean, variance, Links(*parts), TAU)
+        return float(made[0][0]), float(made[1][0])
+
+    assert changed(20.0) == pytest.approx(changed(1.0))
+
+
+@pytest.mark.parametrize("u", [0.3 * V, V, 20 * V])
+@pytest.mark.parametrize("d", [-60.0, 0.0, 4.0])
+def test_compiled_it_is_the_same(u: float, d: float) -> None:
+    """A walk that knows newcomers otherwise than the live forecast, where only drift over years would show it."""
+    links = Links(*(np.array([[0.0, part]]) for part in (d, u, -u, V)))
+    made = carried(np.zeros(1), np.zeros(1), links, TAU)
+    assert mixed(d, u, -u, V, TAU) == pytest.approx((made[0][0], made[1][0]), rel=1e-9, abs=1e-9)
 
 
 def test_the_experienced_are_left_alone() -> None:

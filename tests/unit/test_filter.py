@@ -9,8 +9,10 @@ import random
 import numpy as np
 import pytest
 
-from tests.simulated import simulate, with_newcomers
+from tests.simulated import simulate
+from tipoff.domain.match import Match
 from tipoff.errors import InputError, ModelFileError
+from tipoff.forecast.arrays import LINKED, NEVER, PLAYED
 from tipoff.forecast.explain import explain
 from tipoff.forecast.fit import fit_params
 from tipoff.forecast.gaussian import GaussianFilter
@@ -56,7 +58,8 @@ def test_learning_in_pieces_is_learning_at_once() -> None:
 @pytest.mark.parametrize("additions", [BUILT_IN.additions, ()], ids=["all additions", "none"])
 def test_live_is_the_walk(additions: tuple[str, ...]) -> None:
     """Live forecasts, one match at a time in numpy, that are not those of the backtest."""
-    rng, matches = random.Random(5), with_newcomers(in_order(simulate(14)[0])[-500:])
+    rng, matches = random.Random(5), in_order(simulate(14)[0])
+    matches = [*matches[:60], *matches[-440:]]
     for i in rng.sample(range(len(matches)), 120):
         changes: dict[str, str | None] = rng.choice(
             [{"team_a": None}, {"team_b": None, "stream": None}, {"player_a": f"NEW {i}"}, {"team_b": f"New {i}"},
@@ -67,16 +70,25 @@ def test_live_is_the_walk(additions: tuple[str, ...]) -> None:
         BUILT_IN, additions=additions, margin=dataclasses.replace(BUILT_IN.margin, q_session=4.0, v_regressor=0.5),
     )  # fmt: skip
     walked = GaussianFilter(params).fit(build_table([])).walk(build_table(matches), 2)
-    state, known = FilterState.fresh(params), 0
+    state, known, later = FilterState.fresh(params), 0, 0
     for i, match in enumerate(matches):
         knowable = sum(m.start <= match.start - dt.timedelta(minutes=32) for m in matches[known : known + 60])
         state.learn(matches[known : known + knowable])
         known += knowable
+        later += any(0 < n < 20 for n in _known_of_later(state, match))
         [one] = state.forecast([match])
         made = [float(getattr(walked, field)[i]) for field in ("margin_mean", "margin_sd", "total_mean", "total_sd")]
         assert list(dataclasses.astuple(one)) == pytest.approx(made, abs=1e-9), match
         [reasons] = explain(state, [match])
         assert [reasons.margin_mean, reasons.total_mean] == pytest.approx([one.margin_mean, one.total_mean], abs=1e-9)
+    assert later > 100
+
+
+def _known_of_later(state: FilterState, match: Match) -> list[int]:
+    """How many results are known of each player of `match` who was first seen after the first days."""
+    players = [state.roster.players[p] for p in (match.player_a, match.player_b) if p in state.roster.players]
+    rows = state.arrays.players[[p for p in players if p < len(state.arrays.players)]]
+    return [int(n) for n in rows[rows[:, LINKED] != NEVER, PLAYED]]
 
 
 def test_forecasting_leaves_the_state_alone() -> None:
@@ -141,6 +153,14 @@ def test_a_damaged_state_is_refused(saved: ModelFiles) -> None:
     """A damaged model that forecasts."""
     with pytest.raises(ModelFileError, match="not a filter state"):
         read_model(saved.text, lambda _: saved.blob[: len(saved.blob) // 2])
+
+
+def test_a_first_opponent_who_is_nobody_is_refused() -> None:
+    """A file that takes a compiled loop out of bounds."""
+    state = state_after(BUILT_IN, simulate(1)[0])
+    state.arrays.players[0, LINKED] = len(state.arrays.players)
+    with pytest.raises(ModelFileError, match="first opponent"):
+        FilterState.from_bytes(state.to_bytes())
 
 
 @pytest.mark.parametrize("blob", [b"", b"PK\x03\x04", b"hello", b"\x93NUMPY" + b"\x00" * 50])

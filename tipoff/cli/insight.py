@@ -18,8 +18,9 @@ from tipoff.cli.output import out, print_json, wide
 from tipoff.clock import SystemClock
 from tipoff.domain.match import Fixture
 from tipoff.errors import InputError
+from tipoff.forecast.columns import FEW
 from tipoff.forecast.distribution import ScoreDistribution
-from tipoff.forecast.explain import FEW, Explanation, explain
+from tipoff.forecast.explain import Explanation, explain
 from tipoff.forecast.markets import MARKETS, against_posted, all_markets
 from tipoff.forecast.odds import read_price
 from tipoff.forecast.ratings import Rated, leaderboard

@@ -40,6 +40,9 @@ ADDITIONS: dict[str, Addition] = {
         (), ("v_regressor",), "first match of the session, position in it, rest and hour move the total"
     ),
     "total-scale": Addition((), ("v_scale",), "some players' totals vary more"),
+    "newcomer-doubt": Addition(
+        ("t_late",), (), "how far later newcomers differ from who they meet is itself not known, for the margin"
+    ),
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ WAITING = 8
 
 N_USED, N_SLOTS, N_MATCHES, LAST_BASE, FIRST, WAITS = range(6)
 """counters; from WAITS on how many updates wait in the margin's and in the total's filter"""
-POS, LAST, PLAYED, SESSION, IN_SESSION, SLOT = range(6)
+POS, LAST, PLAYED, SESSION, IN_SESSION, SLOT, LINKED = range(7)
 """columns of players, the first two also of teams"""
 SLOT_POS, SLOT_PLAYER = range(2)
 PT_MEAN, PT_VAR, PTS_MEAN, PTS_VAR = range(4)
@@ -47,7 +47,8 @@ class Arrays(NamedTuple):
     counters: I64
     """(7,) states in use, session slots, matches learned, times of the last and of the first match, what waits"""
     players: I64
-    """(P, 6) position, last match, matches learned; number of the current session, matches learned of it, its slot"""
+    """(P, 7) position, last match, matches learned; number of the current session, matches learned of it, its slot;
+    the first opponent of a later newcomer"""
     log_scale: F64
     """(2, P) what each player adds to the logarithm of the variance"""
     slots: I64
@@ -95,7 +96,7 @@ def _shapes(size: Size) -> dict[str, tuple[int, ...]]:
     n, grid = size.states, (size.players, size.teams)
     return {
         "x": (2, n), "C": (2, n, n), "waiting_u": (2, WAITING, n), "waiting_var": (2, WAITING), "counters": (7,),
-        "players": (size.players, 6), "log_scale": (2, size.players), "slots": (size.slots, 2),
+        "players": (size.players, 7), "log_scale": (2, size.players), "slots": (size.slots, 2),
         "teams": (size.teams, 2), "grid": (2, *grid, 4), "grid_seen": (*grid, 2), "pairs": (2, size.pairs, 2),
         "pair_last": (size.pairs,), "streams": (2, size.streams, 2), "stream_last": (size.streams,),
     }  # fmt: skip

@@ -47,13 +47,16 @@ def link(x: F64, C: F64, h: F64) -> tuple[float, float, float]:
 def carried(mean: F64, variance: F64, links: Links, tau: float) -> tuple[F64, F64]:
     """Mean and variance of n forecasts (n,) with what is not known of v; unchanged where nobody is a newcomer.
 
-    The two sides' d are taken for independent.
+    The two sides' d are taken for independent. Of a d that time has made less certain than its prior, only the share
+    that is the prior's is weighted.
     """
     mean, variance = mean.copy(), variance.copy()
     row, side = np.nonzero(links.prior > 0)
     if not len(row) or tau == 0:
         return mean, variance
     d, u, c, v = (part[row, side] for part in (links.mean, links.variance, links.covariance, links.prior))
+    share = v / np.maximum(u, v)
+    d, u, c = share * d, share * u, share * c
     a = (np.exp(-tau * np.array(NODES))[:, None] - 1) / v
     left = 1 + a * u
     shift, less = -c * a * d / left, c * c * a / left

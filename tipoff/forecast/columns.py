@@ -4,13 +4,15 @@ from __future__ import annotations
 
 (
     V0, Q, V_SESSION, V_TEAM, Q_TEAM, V_BASE, Q_BASE, NOISE, CLIP, V_LINK, V_PT, V_PAIR, V_PTS, Q_EXTRAS, V_STREAM,
-    M_BASE, V_LATE, V_MEETING, V_SCALE, C_LEVEL, C_POSITION, Q_SESSION, V_REGRESSOR,
-) = range(23)  # fmt: skip
+    M_BASE, V_LATE, V_MEETING, V_SCALE, C_LEVEL, C_POSITION, Q_SESSION, V_REGRESSOR, T_LATE,
+) = range(24)  # fmt: skip
 
 DAY = 1440.0
 """minutes"""
 NEWCOMER_DAYS = 10
 """who is first seen within that many days of the first result was not new, only unseen"""
+FEW = 20
+"""below that many known results of a player a forecast leans on the prior"""
 LEVEL_REACH = 30.0
 """points from the mean total beyond which the noise changes no more"""
 Z2_MOST = 9.0

@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 from tipoff.domain.match import Fixture
 from tipoff.forecast.arrays import Arrays
 from tipoff.forecast.certainty import Certainty, certainty
-from tipoff.forecast.columns import REGRESSORS
+from tipoff.forecast.columns import FEW, REGRESSORS
 from tipoff.forecast.known import KnownState
 from tipoff.forecast.onematch import OneMatch
 
-FEW = 20
-"""below that many known matches of a player a forecast leans on the prior"""
 NOTHING = 0.05
 """points that round to 0.0"""
 CIRCUMSTANCES = "rest and hour"
@@ -78,6 +76,8 @@ def _explanation(
         variances = np.einsum("pi,ij,pj->p", w[:, used], block, w[:, used]) + own
         shift, less = one.drawn_together(f, s.x[f], covariances[f], w)
         means[f, :5] = w @ s.x[f] - shift
+        if f == 0:
+            means[0, 1], variances[1] = np.array([means[0, 1], variances[1]]) + one.doubted(s)
         sds[f, :5] = np.sqrt(np.maximum(variances - less, 0))
         grouped = ((0, 1), (2, 3), (4,), (5,))
         for part, terms in enumerate(grouped, start=5):

@@ -17,6 +17,7 @@ from tipoff.forecast.arrays import (
     IN_SESSION,
     LAST,
     LAST_BASE,
+    LINKED,
     MEAN,
     NEVER,
     PLAYED,
@@ -34,10 +35,12 @@ from tipoff.forecast.arrays import (
     WAITS,
     Arrays,
 )
+from tipoff.forecast.coldstart import Links, carried, link
 from tipoff.forecast.columns import (
     C_LEVEL,
     C_POSITION,
     DAY,
+    FEW,
     LEVEL_REACH,
     LONGEST_REST,
     M_BASE,
@@ -50,6 +53,7 @@ from tipoff.forecast.columns import (
     Q_TEAM,
     REGRESSORS,
     SHORTEST_REST,
+    T_LATE,
     USUAL_POSITION,
     USUAL_REST,
     V0,
@@ -83,7 +87,9 @@ class OneMatch:
     (2, 12) the variance added by time or prior; `weights` (2, 12) how each is observed; `small` (2, 6, 2) signed mean
     and variance of player-team A, B, player-team-session A, B, pair, stream; `meeting` (2,) the variance with which a
     pair that meets first is taken for equally strong, 0 for one that has met; `scale` (2,) by which the states count,
-    `noise` (2,) that of one match in points squared; `known` how many results are known of player A and of player B.
+    `noise` (2,) that of one match in points squared; `known` how many results are known of player A and of player B;
+    `prior` (2,) the link's variance of A and of B for the margin, 0 for who is no later newcomer, `first` (2,) the
+    dense position of their first opponents, NEVER before the first match, `tau` how surely the variance is known.
     """
 
     where: NDArray[np.int64]
@@ -94,6 +100,9 @@ class OneMatch:
     scale: F64
     noise: F64
     known: tuple[int, int]
+    prior: F64
+    first: NDArray[np.int64]
+    tau: float
 
     def forecast(self, s: Arrays, f: int) -> tuple[float, float]:
         """Mean and variance of filter `f`'s observation, in points and points squared."""
@@ -102,19 +111,46 @@ class OneMatch:
 
     def signal(self, s: Arrays, f: int) -> tuple[float, float]:
         """The same without the noise of a match: what is known of strengths and form, and how surely."""
-        there = self.where != NEVER
-        at, h, own = self.where[there], self.weights[f, there], self.own[f, there]
-        block = _block(s, f, at) + np.diag(own)
-        x = s.x[f, at]
-        new = ~there
-        mean, var = h @ x, h @ block @ h + (self.weights[f, new] ** 2 * self.own[f, new]).sum()
-        if self.meeting[f] > 0:
-            apart = np.isin(np.flatnonzero(there), range(*PLAYERS.indices(LOCAL))).astype(float)
-            apart[np.flatnonzero(apart)[1]] = -1.0
-            along, across = h @ block @ apart, apart @ block @ apart + self.meeting[f]
-            mean, var = mean - along * (apart @ x) / across, var - along**2 / across
+        h, new = self.weights[f], self.where == NEVER
+        x, block = self._believed(s, f, [])
+        mean, var = h[~new] @ x, h[~new] @ block @ h[~new] + (h[new] ** 2 * self.own[f, new]).sum()
         mean, var = mean + self.small[f, :, 0].sum(), var + self.small[f, :, 1].sum()
-        return float(self.scale[f] * mean), float(self.scale[f] ** 2 * var)
+        shift, more = self.doubted(s) if f == 0 else (0.0, 0.0)
+        return float(self.scale[f] * (mean + shift)), float(self.scale[f] ** 2 * (var + more))
+
+    def _believed(self, s: Arrays, f: int, also: list[int]) -> tuple[F64, F64]:
+        """Mean and covariance of dense states `also`, without what time adds, and then of the local ones there are.
+
+        A first meeting has been observed.
+        """
+        there = self.where != NEVER
+        at = np.array([*also, *self.where[there]])
+        x, block = s.x[f, at], _block(s, f, at)
+        block[len(also) :, len(also) :] += np.diag(self.own[f, there])
+        if self.meeting[f] > 0:
+            apart = np.zeros(LOCAL)
+            apart[PLAYERS] = 1.0, -1.0
+            weight = np.concatenate([np.zeros(len(also)), apart[there]])
+            along = block @ weight
+            across = weight @ along + self.meeting[f]
+            x, block = x - along * (weight @ x) / across, block - np.outer(along, along) / across
+        return x, block
+
+    def doubted(self, s: Arrays) -> tuple[float, float]:
+        """What is not known of later newcomers' variance adds to the margin's mean and variance, before the scale."""
+        if not self.prior.any():
+            return 0.0, 0.0
+        links = np.zeros((3, 1, 2))
+        for side in np.flatnonzero(self.prior > 0):
+            me = self.where[PLAYERS][side]
+            if me == NEVER:
+                links[:, 0, side] = 0.0, self.prior[side], self.weights[0, PLAYERS][side] * self.prior[side]
+            else:
+                x, block = self._believed(s, 0, [int(me), int(self.first[side])])
+                links[:, 0, side] = link(x, block, self.weights[0, self.where != NEVER])
+        made = Links(links[0], links[1], links[2], self.prior[None])
+        shift, more = carried(np.zeros(1), np.zeros(1), made, self.tau)
+        return float(shift[0]), float(more[0])
 
     def parts(self, f: int, size: int) -> tuple[F64, F64]:
         """How level, players, teams, form and circumstances weigh the dense states (5, size); own variance (5,)."""
@@ -145,8 +181,9 @@ def take_apart(s: Arrays, P: F64, row: LookedUp, now: int, gap: int) -> OneMatch
     meeting = np.zeros(2) if new.any() or met else P[:, V_MEETING]
     counts = [int(s.players[p, PLAYED]) if p >= 0 else 0 for p in row.players]
     one = OneMatch(
-        where, own, h, _small(s, P, row, now, going_on), meeting, np.ones(2), np.zeros(2), (counts[0], counts[1])
-    )
+        where, own, h, _small(s, P, row, now, going_on), meeting, np.ones(2), np.zeros(2), (counts[0], counts[1]),
+        *_doubts(s, P, row, now, new, counts), float(P[0, T_LATE]),
+    )  # fmt: skip
     wide = np.exp([_log_scale(s, P, f, row, one.signal(s, 1)[0], position) for f in range(2)])
     return dataclasses.replace(one, scale=np.array([math.sqrt(wide[0]), 1.0]), noise=P[:, NOISE] * wide)
 
@@ -180,8 +217,7 @@ def _states(
 
 def _newcomers(s: Arrays, P: F64, now: int, where: NDArray[np.int64], own: F64, h: F64) -> None:
     """Who is not known leans on the opponent, or on the prior where nobody is."""
-    first = int(s.counters[FIRST])
-    link = P[:, V_LATE if first != NEVER and now - first > NEWCOMER_DAYS * DAY else V_LINK]
+    link = P[:, V_LATE if _late(s, now) else V_LINK]
     a, b = PLAYERS.start, PLAYERS.start + 1
     if where[a] == NEVER and where[b] == NEVER:
         h[:, a] += h[:, b]
@@ -192,6 +228,27 @@ def _newcomers(s: Arrays, P: F64, now: int, where: NDArray[np.int64], own: F64, 
     elif where[b] == NEVER:
         h[:, a] += h[:, b]
         own[:, b] = link
+
+
+def _late(s: Arrays, now: int) -> bool:
+    """Whether a player first seen now is new, not only unseen."""
+    first = int(s.counters[FIRST])
+    return first != NEVER and now - first > NEWCOMER_DAYS * DAY
+
+
+def _doubts(
+    s: Arrays, P: F64, row: LookedUp, now: int, new: NDArray[np.bool_], counts: list[int]
+) -> tuple[F64, NDArray[np.int64]]:
+    """The prior variance of A and of B, 0 for who is no later newcomer, and where their first opponents are."""
+    prior, first = np.zeros(2), np.full(2, NEVER)
+    for side, p in enumerate(row.players):
+        if new[side]:
+            leans = _late(s, now) and (side == 1 or not new[1])
+        else:
+            leans = s.players[p, LINKED] != NEVER and counts[side] < FEW
+            first[side] = s.players[s.players[p, LINKED], POS] if leans else NEVER
+        prior[side] = P[0, V_LATE] if leans else 0.0
+    return prior, first
 
 
 def _circumstances(s: Arrays, row: LookedUp, now: int, going_on: list[bool]) -> tuple[F64, float]:

@@ -55,9 +55,11 @@ class FilterParams:
     """drift of form within a session"""
     v_regressor: float = 0.0
     """of each regressor's coefficient"""
+    t_late: float = 0.0
+    """standard deviation with which the logarithm of v_late is known; not fitted"""
 
     def as_array(self) -> NDArray[np.float64]:
-        """The values as the kernels read them, shape (23,)."""
+        """The values as the kernels read them, shape (24,)."""
         return np.array(dataclasses.astuple(self), dtype=np.float64)
 
     @classmethod
@@ -81,6 +83,7 @@ MARGIN = FilterParams(
     clip=5.3,
     v_link=22.5, v_player_team=1.51, v_pair=1.08, v_player_team_session=1.23, q_extras=0.001, v_stream=0.0,
     m_base=0.0, v_late=50.0, v_meeting=200.0, v_scale=0.03, c_level=0.006, c_position=0.02,
+    t_late=0.5,
 )  # fmt: skip
 """Built-in values of the margin's filter, found on real matches until 18 July 2026."""
 
@@ -103,7 +106,7 @@ class Params:
     additions: tuple[str, ...] = tuple(ADDITIONS)
 
     def as_array(self) -> NDArray[np.float64]:
-        """Shape (2, 23), margin first; what belongs to an addition that is left out does nothing."""
+        """Shape (2, 24), margin first; what belongs to an addition that is left out does nothing."""
         margin, total = self.idle()
         return np.stack([_off(self.margin, margin).as_array(), _off(self.total, total).as_array()])
 

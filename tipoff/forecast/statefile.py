@@ -165,6 +165,10 @@ def _check_places(params: Params, a: arrays.Arrays) -> None:
     at = np.concatenate([a.players[:, arrays.POS], a.teams[:, arrays.POS], a.slots[:, arrays.SLOT_POS]])
     if not np.array_equal(np.sort(at[at != arrays.NEVER]), np.arange(first, a.counters[arrays.N_USED])):
         raise ModelFileError("filter state holds positions that are not those of the states in use")
+    linked = a.players[:, arrays.LINKED]
+    known = np.flatnonzero(a.players[:, arrays.POS] != arrays.NEVER)
+    if not np.isin(linked[linked != arrays.NEVER], known).all():
+        raise ModelFileError("filter state holds a first opponent who is not among its players")
     holders = a.slots[:, arrays.SLOT_PLAYER]
     theirs = np.flatnonzero(a.players[:, arrays.SLOT] != arrays.NEVER)
     slot = a.players[theirs, arrays.SLOT]

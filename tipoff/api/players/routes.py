@@ -25,7 +25,8 @@ from tipoff.api.players.schemas import (
 from tipoff.api.problems import ProblemError
 from tipoff.api.routing import LONGEST_NAME, STORED, Format, Named, backend_of, described, router
 from tipoff.domain.match import Fixture
-from tipoff.forecast.explain import FEW, explain
+from tipoff.forecast.columns import FEW
+from tipoff.forecast.explain import explain
 from tipoff.forecast.interval import wilson
 from tipoff.storage import browse, overview, people
 from tipoff.storage.browse import Wanted

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from tipoff.forecast.arrays import LAST, LAST_BASE, NEVER, POS, SLOT, SLOT_POS, WAITS, Arrays
+from tipoff.forecast.arrays import LAST, LAST_BASE, LINKED, NEVER, PLAYED, POS, SLOT, SLOT_POS, WAITS, Arrays
 from tipoff.forecast.columns import (
+    FEW,
     NOISE,
     POSITION,
     Q_BASE,
     Q_SESSION,
     Q_TEAM,
     REGRESSORS,
+    T_LATE,
     V0,
+    V_LATE,
     V_MEETING,
     V_REGRESSOR,
     V_SESSION,
@@ -26,6 +29,7 @@ from tipoff.forecast.kernels.moment import (
     circumstances,
     first_meeting,
     in_session,
+    late,
     link_variance,
     log_scale,
 )
@@ -79,22 +83,100 @@ def _local(
 
 
 @jit
-def _apart(s: Arrays, f: int, where: np.ndarray, own: np.ndarray, h: np.ndarray) -> tuple[float, float, float]:
-    """Of the difference of two known players: covariance with the observation, variance, mean."""
-    along, apart, between = 0.0, 0.0, 0.0
+def _difference(
+    s: Arrays, f: int, one: int, other: int, where: np.ndarray, h: np.ndarray
+) -> tuple[float, float, float, float]:
+    """Of the dense state `one` less `other`, without what time adds: mean, variance, two covariances.
+
+    The covariances are those with the observation and with the difference of the two known players.
+    """
+    mean, var, along, apart = 0.0, 0.0, 0.0, 0.0
     for side in range(2):
         sign = 1.0 - 2.0 * side
-        me = PLAYER + side
-        between += sign * s.x[f, where[me]]
-        along += sign * h[me] * own[me]
-        apart += own[me]
-        for i in range(LOCAL):
-            if where[i] != NEVER:
-                shared = sign * entry(s, f, where[i], where[me])
+        me = one if side == 0 else other
+        mean += sign * s.x[f, me]
+        for i in range(LOCAL + 2):
+            at = where[i] if i < LOCAL else one if i == LOCAL else other
+            if at == NEVER:
+                continue
+            shared = sign * entry(s, f, at, me)
+            if i < LOCAL:
                 along += h[i] * shared
-                if i == PLAYER or i == PLAYER + 1:
-                    apart += shared if i == PLAYER else -shared
-    return along, apart, between
+            else:
+                var += shared if i == LOCAL else -shared
+            if i == PLAYER or i == PLAYER + 1:
+                apart += shared if i == PLAYER else -shared
+    return mean, var, along, apart
+
+
+@jit
+def mixed(d: float, u: float, c: float, v: float, tau: float) -> tuple[float, float]:
+    """What `forecast.coldstart.carried` adds to mean and variance for one newcomer."""
+    share = v / max(u, v)
+    d, u, c = share * d, share * u, share * c
+    most, total, first, second, less = 0.0, 0.0, 0.0, 0.0, 0.0
+    for node in (1, 0, -1):
+        step = node * np.sqrt(3.0) * tau
+        a = (np.exp(-step) - 1.0) / v
+        left = 1.0 + a * u
+        height = -0.5 * (step + np.log(left) + a * d * d / left)
+        most = height if node == 1 else most
+        weight = (2.0 / 3.0 if node == 0 else 1.0 / 6.0) * np.exp(height - most)
+        shift = -c * a * d / left
+        total += weight
+        first += weight * shift
+        second += weight * shift * shift
+        less += weight * c * c * a / left
+    first /= total
+    return first, (second - less) / total - first * first
+
+
+@jit
+def _doubt(
+    s: Arrays, P: np.ndarray, row: np.ndarray, now: int, where: np.ndarray, h: np.ndarray, across: float,
+    between: float,
+) -> tuple[float, float]:  # fmt: skip
+    """What is not known of later newcomers' variance adds to the margin's mean and variance.
+
+    `h` is how states count once a first meeting has been observed, with variance `across` and value `between`.
+    """
+    mean, var, v = 0.0, 0.0, P[0, V_LATE]
+    for side in range(2):
+        p, me = row[side], PLAYER + side
+        if where[me] == NEVER and late(s, now) and (side == 1 or where[PLAYER + 1] != NEVER):
+            d, u, c = 0.0, v, h[me] * v
+        elif s.players[p, LINKED] != NEVER and s.players[p, PLAYED] < FEW:
+            first = s.players[s.players[p, LINKED], POS]
+            d, u, c, apart = _difference(s, 0, where[me], first, where, h)
+            d -= apart * between / across
+            u -= apart * apart / across
+        else:
+            continue
+        shift, more = mixed(d, u, c, v, P[0, T_LATE])
+        mean += shift
+        var += more
+    return mean, var
+
+
+@jit
+def _corrected(
+    s: Arrays, P: np.ndarray, f: int, row: np.ndarray, now: int, where: np.ndarray, own: np.ndarray, h: np.ndarray
+) -> tuple[float, float]:
+    """What a first meeting, and then what is not known of newcomers, adds to mean and variance; changes h."""
+    mean, var, across, between = 0.0, 0.0, np.inf, 0.0
+    if P[f, V_MEETING] > 0 and first_meeting(s, row):
+        a, b = PLAYER, PLAYER + 1
+        between, apart, along, _ = _difference(s, f, where[a], where[b], where, h)
+        along += h[a] * own[a] - h[b] * own[b]
+        across = apart + own[a] + own[b] + P[f, V_MEETING]
+        mean, var = -along * between / across, -along * along / across
+        h[a] -= along / across
+        h[b] += along / across
+    if f == 0 and min(P[f, T_LATE], P[f, V_LATE]) > 0:
+        shift, more = _doubt(s, P, row, now, where, h, across, between)
+        mean += shift
+        var += more
+    return mean, var
 
 
 @jit
@@ -121,16 +203,13 @@ def _signal(
             if where[i] != NEVER:
                 dot += h[i] * s.waiting_u[f, w, where[i]]
         var -= dot * dot / s.waiting_var[f, w]
-    if P[f, V_MEETING] > 0 and first_meeting(s, row):
-        along, apart, between = _apart(s, f, where, own, h)
-        mean -= along * between / (apart + P[f, V_MEETING])
-        var -= along * along / (apart + P[f, V_MEETING])
+    shift, more = _corrected(s, P, f, row, now, where, own, h)
     terms = np.empty((EFFECTS, 2))
     effects(s, P, f, row, now, gap, terms)
     for k in range(EFFECTS):
-        mean += sign(f, k, row) * terms[k, 0]
-        var += terms[k, 1]
-    return mean, var
+        shift += sign(f, k, row) * terms[k, 0]
+        more += terms[k, 1]
+    return mean + shift, var + more
 
 
 @jit

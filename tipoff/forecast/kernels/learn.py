@@ -12,6 +12,7 @@ from tipoff.forecast.arrays import (
     IN_SESSION,
     LAST,
     LAST_BASE,
+    LINKED,
     N_MATCHES,
     N_SLOTS,
     NEVER,
@@ -49,6 +50,7 @@ from tipoff.forecast.kernels.moment import (
     circumstances,
     first_meeting,
     in_session,
+    late,
     learn_scale,
     link_variance,
     log_scale,
@@ -113,6 +115,8 @@ def _admit(s: Arrays, P: np.ndarray, row: np.ndarray, now: int, gap: int) -> Non
     for new, known in ((a, b), (b, a)):
         if s.players[new, POS] == NEVER:
             s.players[new, POS] = new_state(s, P[:, V0])
+            if late(s, now):
+                s.players[new, LINKED] = known
             for f in range(2):
                 link(s, s.players[new, POS], s.players[known, POS], f, link_variance(s, P, f, now))
     for k in range(2):

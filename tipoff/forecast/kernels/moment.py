@@ -64,11 +64,16 @@ def first_meeting(s: Arrays, row: np.ndarray) -> bool:
 
 
 @jit
+def late(s: Arrays, now: int) -> bool:
+    """Whether a player first seen now is new, not only unseen."""
+    first = s.counters[FIRST]
+    return bool(first != NEVER and now - first > NEWCOMER_DAYS * DAY)
+
+
+@jit
 def link_variance(s: Arrays, P: np.ndarray, f: int, now: int) -> float:
     """How far a player first seen now may be from the opponent."""
-    first = s.counters[FIRST]
-    late = first != NEVER and now - first > NEWCOMER_DAYS * DAY
-    return float(P[f, V_LATE] if late else P[f, V_LINK])
+    return float(P[f, V_LATE] if late(s, now) else P[f, V_LINK])
 
 
 @jit
