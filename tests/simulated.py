@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+from collections.abc import Sequence
 
 from tipoff.domain.match import Match, MatchStatus
 from tipoff.league.simulator import League
@@ -23,3 +25,14 @@ def simulate(days: int, settings: LeagueSettings | None = None) -> tuple[list[Ma
         )
         for m in ended
     ], truth  # fmt: skip
+
+
+def with_newcomers(matches: Sequence[Match], days: int = 10) -> list[Match]:
+    """The same league with a break of `days` days in the middle; then each tenth match is of somebody new, four each.
+
+    Whoever is first seen in the first ten days of the data was only unseen: without a break nobody here is new.
+    """
+    middle = len(matches) // 2
+    later = [dataclasses.replace(m, start=m.start + dt.timedelta(days=days)) for m in matches[middle:]]
+    later[::10] = [dataclasses.replace(m, player_a=f"NEW {i // 4}") for i, m in enumerate(later[::10])]
+    return [*matches[:middle], *later]

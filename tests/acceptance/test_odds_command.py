@@ -20,6 +20,7 @@ from tests.simulated import simulate
 from tests.wire import NOON, payload, row
 from tipoff.backtest.market import compare_with_market
 from tipoff.backtest.report import as_json
+from tipoff.backtest.run import Window
 from tipoff.cli.backtest import backtest
 from tipoff.cli.market import market_tables
 from tipoff.errors import InputError
@@ -66,9 +67,8 @@ def test_import_says_what_became_of_each_quote(pool: Pool, application_dsn: str,
 def test_the_tables_hold_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
     """A difference without its interval, a figure without its n, a stake that is called profit."""
     matches, truth = simulate(6)
-    report = as_json(
-        compare_with_market(BUILT_IN, matches, book(matches, truth), dt.date(2026, 3, 3), dt.date(2026, 3, 6))
-    )
+    window = Window(dt.date(2026, 3, 2), dt.date(2026, 3, 3), dt.date(2026, 3, 6))
+    report = as_json(compare_with_market(BUILT_IN, matches, book(matches, truth), window))
     market_tables(report)
     text = capsys.readouterr().out
     for group in report["groups"]:

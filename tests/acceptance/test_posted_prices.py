@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
 from pathlib import Path
 
 import pytest
 
-from tipoff.backtest.market import compare_with_market
+from tests.jobs import ROOT
+from tipoff.backtest.market import Group, compare_with_market
 from tipoff.backtest.posted import IN_PLAY, SOMETHING_ELSE
 from tipoff.backtest.run import Window, run_backtest
 from tipoff.cli.backtest import read_folders
 from tipoff.domain.match import Match, MatchStatus
 from tipoff.domain.quote import Quote
 from tipoff.errors import InputError
+from tipoff.forecast.bootstrap import Estimate
 from tipoff.forecast.distribution import ScoreDistribution
 from tipoff.forecast.gaussian import GaussianFilter
 from tipoff.forecast.prices import compare, last_before
@@ -82,7 +85,7 @@ def test_against_real_lines(recorded_nba: Path, capsys: pytest.CaptureFixture[st
     window = Window(dt.date(2026, 7, 5), dt.date(2026, 7, 6), dt.date(2026, 8, 5), lead=2)
     filter_ = GaussianFilter()
     run_backtest(matches, window, [filter_])
-    made = compare_with_market(filter_.params_, matches, found.quotes, window.first, window.last)
+    made = compare_with_market(filter_.params_, matches, found.quotes, window)
     assert made.left_out == {IN_PLAY: 185, SOMETHING_ELSE: 6}
     [group] = made.groups
     last = next(one for one in group.compared if one.selection == "last")
@@ -95,3 +98,41 @@ def test_against_real_lines(recorded_nba: Path, capsys: pytest.CaptureFixture[st
     assert last.log_loss["model"].mean <= 0.685
     assert last.log_loss_difference["model"].mean < 0
     assert {e.n for e in (*last.error.values(), *last.log_loss.values())} == {357}
+    page = " ".join((ROOT / "docs" / "posted-prices.md").read_text().split())
+    for sentence in told(group):
+        assert sentence in page, sentence
+
+
+def told(group: Group) -> list[str]:
+    """What docs/posted-prices.md has to say of it."""
+    last, _, every = group.compared
+    rows = [
+        " | ".join(["| over/under log loss", *(shown(e, ".4f") for e in last.log_loss.values())]),
+        " | ".join(["| less FanDuel's |", *(shown(e, "+.4f") for e in last.log_loss_difference.values())]),
+        " | ".join(["| MAE, points", *(shown(e, ".2f") for e in last.error.values())]),
+        " | ".join(["| less the line's |", *(shown(e, "+.2f") for e in last.error_difference.values())]),
+    ]
+    loss, error, paper, moved = (
+        every.log_loss_difference["model"], every.error_difference["model"], group.stakes, group.moved
+    )  # fmt: skip
+    worse = {name for name, e in (*last.log_loss_difference.items(), *last.error_difference.items()) if e.high < 0}
+    return [
+        *rows, f"On all {every.prices} prices", f"{shown(loss, '+.3f')} and {shown(error, '+.2f', ' points')}",
+        f"{paper.bets} bets returned {shown(paper.returned, '+.3f', ' a unit')} where", "" if worse else "hold zero",
+        f"expected {paper.expected.mean:+.3f}: what", f"margin of {100 * last.overround:.1f} %",
+        f"Five prices moved, four of them towards the forecast ({100 * moved.towards_low:.0f} % to",
+    ]  # fmt: skip
+
+
+def shown(e: Estimate, form: str, unit: str = "") -> str:
+    """As the page writes it."""
+    return f"{e.mean:{form}}{unit} ({e.low:{form}} to {e.high:{form}})"
+
+
+def test_the_example_of_the_page_is_a_file_of_prices(tmp_path: Path) -> None:
+    """An example that the command refuses."""
+    page = (ROOT / "docs" / "posted-prices.md").read_text()
+    [example] = re.findall(r"(?s)```json\n(.*?)```", page)
+    (tmp_path / "a.jsonl").write_text(example)
+    [one] = read_quotes(tmp_path / "a.jsonl")
+    assert (one.market, one.player_a, one.line, one.over) == ("total", "HOLLOW", 99.5, 1.83)

@@ -18,6 +18,7 @@ from tipoff.forecast.odds import shin
 from tipoff.pipeline.state import Live
 from tipoff.storage import quotes
 from tipoff.storage.pool import Pool
+from tipoff.web.posted import sided
 
 __all__ = ["league"]
 MINUTE = dt.timedelta(minutes=1)
@@ -26,7 +27,8 @@ AHEAD = "MUCH LATER"
 
 @pytest.fixture(scope="module")
 def posted(kept_pool: Pool, league: tuple[Live, dict[str, Any]]) -> dict[str, Quote]:
-    """Of a match that comes: fresh ones, an older one, a quarter's total; of one that is over: before and in play."""
+    """Of a match that comes: fresh ones, an older one, a quarter's total, one that was imported two hours before it
+    says it was posted; of one that is over: before and in play."""
     with kept_pool.connection() as connection:
         [(now,)] = connection.execute("select clock_timestamp()").fetchall()
         [(over, start)] = connection.execute(
@@ -40,11 +42,15 @@ def posted(kept_pool: Pool, league: tuple[Live, dict[str, Any]]) -> dict[str, Qu
             "quarter": Quote(AHEAD, "Quarter", "total", 27.5, 1.9, 1.9, now - MINUTE),
             "quarters": Quote(AHEAD, "Asian", "total", 109.25, 1.9, 1.9, now - MINUTE / 2),
             "endless": Quote(AHEAD, "Broken", "winner", None, 2.0, float("inf"), now - MINUTE / 3),
+            "zoned": Quote(AHEAD, "Zone", "winner", None, 2.5, 1.5, now - MINUTE / 4),
             "stale": Quote(AHEAD, "Slow", "winner", None, 2.5, 1.5, now - 16 * MINUTE),
             "early": Quote(over, "Book", "total", 100.5, 1.9, 1.9, start - MINUTE),
             "playing": Quote(over, "Book", "total", 130.5, 1.9, 1.9, start),
         }  # fmt: skip
-        assert quotes.keep(connection, made.values()) == (10, [])
+        assert quotes.keep(connection, made.values()) == (11, [])
+        connection.execute(
+            "update odds_quotes set first_seen_at = now() - interval '2 hours' where bookmaker = 'Zone'"
+        )
     return made
 
 
@@ -79,7 +85,7 @@ def test_each_quote_once_newest_first(web: WebProcess, posted: dict[str, Quote])
 
 
 @pytest.mark.parametrize(("query", "wanted"), [
-    ({"book": "Slow"}, ["stale"]), ({"market": "winner"}, ["endless", "winner", "stale"]),
+    ({"book": "Slow"}, ["stale"]), ({"market": "winner"}, ["zoned", "endless", "winner", "stale"]),
     ({"match": AHEAD, "market": "spread"}, ["spread"]), ({"in_play": "true"}, ["playing"]),
     ({"in_play": "false", "book": "Book"}, ["spread", "total", "before", "early"]), ({"book": "Nobody"}, []),
 ])  # fmt: skip
@@ -93,7 +99,7 @@ def test_from_and_to(web: WebProcess, posted: dict[str, Quote]) -> None:
     """A moment that is in both halves, or in none."""
     middle = posted["winner"].quoted_at.isoformat()
     newer, older = listed(web, **{"from": middle}), listed(web, to=middle)
-    assert (len(newer), len(older)) == (6, 4)
+    assert (len(newer), len(older)) == (7, 4)
     assert newer[-1]["bookmaker"] == "Other"
 
 
@@ -102,13 +108,13 @@ def test_lists_have_the_manners_of_the_others(web: WebProcess, posted: dict[str,
     answer = web.get("/api/odds?limit=3")
     assert 'rel="next"' in answer.headers["link"]
     assert web.get("/api/odds?limit=3", headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
-    assert web.get("/api/odds?format=csv").text.count("\r\n") == 11
+    assert web.get("/api/odds?format=csv").text.count("\r\n") == 12
     for wrong in ("market=corners", "in_play=perhaps", "bookmaker=Book", "from=yesterday", "cursor=x", "limit=0"):
         assert web.get(f"/api/odds?{wrong}").status_code == 422, wrong
 
 
 def test_edge_and_expected_value_of_fresh_prices_alone(web: WebProcess, posted: dict[str, Quote]) -> None:
-    """An edge against a price of an hour ago, an expectation that forgets the push, a side that is turned."""
+    """An edge against a price of an hour ago, or of another zone; an expectation without the push, a turned side."""
     told = web.get(f"/api/ml/predictions/{AHEAD}").json()
     f = told["forecast"]
     d = ScoreDistribution(f["margin_mean"], f["margin_sd"], f["total_mean"], f["total_sd"])
@@ -138,6 +144,8 @@ def test_pages_show_what_the_api_says_and_how_old_it_is(web: WebProcess, posted:
     told = web.get(f"/api/ml/predictions/{AHEAD}").json()
     page = Visitor(web).see(f"/matches/{AHEAD.replace(' ', '%20')}")
     card = by_id(page, "posted")
+    [cards] = [one for one in page.iter("div") if one.get("class") == "cards"]
+    assert cards[0] is card, "across all columns, so that it leaves no hole between them"
     rows = [[words(cell) for cell in row] for row in card.iter("tr")][1:]
     wanted = [(p[side], p) for p in told["posted"] for side in ("over", "under")]
     assert len(rows) == len(wanted) == 6
@@ -169,3 +177,12 @@ def test_pages_show_what_the_api_says_and_how_old_it_is(web: WebProcess, posted:
         assert f": {prices}, expected {values[0]} / {values[1]}" in words(line)
         assert [one.get("datetime") for one in line.iter("time")] == [p["quoted_at"]]
     assert not [one for one in by_id(home, "m-LATER/1").iter("span") if one.get("class") == "posted"]
+
+
+def test_a_page_without_its_database_shows_no_price_of_long_ago(web: WebProcess, posted: dict[str, Quote]) -> None:
+    """An answer that was kept while the database is away: an edge against a price of an hour ago."""
+    told = web.get(f"/api/ml/predictions/{AHEAD}").json()
+    moments = {dt.datetime.fromisoformat(p["quoted_at"]) for p in told["posted"]}
+    assert len(sided(told, told["posted"], min(moments))) == 3
+    assert [one["bookmaker"] for one in sided(told, told["posted"], max(moments))] == ["Book"]
+    assert sided(told, told["posted"], max(moments) + MINUTE) == []

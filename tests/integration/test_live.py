@@ -10,7 +10,7 @@ import random
 import pytest
 
 from tests.integration.test_ingest import bring
-from tests.simulated import simulate
+from tests.simulated import simulate, with_newcomers
 from tests.wire import payload, row
 from tipoff.domain.match import KNOWABLE_AFTER, Match
 from tipoff.forecast.model import Model
@@ -68,7 +68,7 @@ def test_live_equals_the_replay_of_its_log(pool: Pool, monkeypatch: pytest.Monke
     """2,000 results late, twice, out of order and corrected: numbers that depend on how they arrived."""
     monkeypatch.setattr(stored, "PART", 70)
     activate(pool)
-    matches = in_order(simulate(8)[0])
+    matches = with_newcomers(in_order(simulate(8)[0]))
     assert len(matches) > 2000
     matches, fixtures = matches[:2000], matches[2000:2010]
     events = arriving(matches, random.Random(3))

@@ -166,10 +166,34 @@ def test_csv_and_json_lines_say_the_same(tmp_path: Path) -> None:
     "Book,total,,,,2026-07-08T11:50:00Z,nan,1.9,1.9,X", "Book,total,,,,2026-07-08T11:50:00Z,107.5,0.9,1.9,X",
     "Book,total,,,,2026-07-08T11:50:00,107.5,1.9,1.9,X", ",total,,,,2026-07-08T11:50:00Z,107.5,1.9,1.9,X",
     "Book,total,,,,2026-07-08T11:50:00Z,,1.9,1.9,X", "Book,total,,,,2026-07-08T11:50:00Z,107.5,evens,1.9,X",
+    "Book,total,,,,2026-07-08T11:50:00Z,107,5,1.9,1.9,X",
+    f"Book,total,,,,2026-07-08T11:50:00Z,107.5,{'9' * 140_000},2,X",
+    f"Book,total,,,,2026-07-08T11:50:00Z,107.5,1{'0' * 400}/1,1.9,X",
+    '"Book,total,,,,2026-07-08T11:50:00Z,107.5,2,2,X',
 ])  # fmt: skip
 def test_a_row_that_cannot_be_read_is_named(tmp_path: Path, cells: str) -> None:
-    """A quarter line that no forecast can price; a row that is dropped in silence."""
+    """A quarter line that no forecast can price; 107,5 read as 107 at a price of 5; a row dropped in silence."""
     path = tmp_path / "a.csv"
     path.write_text(f"bookmaker,market,start,player_a,player_b,quoted_at,line,over,under,external_id\n{cells}\n")
     with pytest.raises(InputError, match="line 2 is not a market"):
+        list(read_quotes(path))
+
+
+@pytest.mark.parametrize("text", [
+    "[" * 200_000, '{"market": "total", "external_id": "X", "bookmaker": "B", "t": "2026-07-08T11:50:00Z", "line": 1'
+    + 400 * "0" + ', "over": 2, "under": 2}',
+])  # fmt: skip
+def test_what_is_too_deep_or_too_large_is_named(tmp_path: Path, text: str) -> None:
+    """A traceback instead of the number of the line."""
+    path = tmp_path / "a.jsonl"
+    path.write_text(f"\n{text}\n")
+    with pytest.raises(InputError, match="line 2 is not a market"):
+        list(read_quotes(path))
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    """The second of two prices taken for the first."""
+    path = tmp_path / "a.csv"
+    path.write_text("bookmaker,market,external_id,t,over,under,over\nB,winner,X,2026-07-08T11:50:00Z,1.9,1.9,1.5\n")
+    with pytest.raises(InputError, match="line 1 is not a market"):
         list(read_quotes(path))

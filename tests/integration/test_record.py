@@ -238,16 +238,19 @@ def test_a_replay_goes_on_where_it_stopped(pool: Pool, replayed: tuple[list[Matc
 
 
 def test_posted_prices_appear_in_the_record(pool: Pool, replayed: tuple[list[Match], dt.datetime]) -> None:
-    """Prices stored and never compared, or twice."""
+    """Prices stored and never compared, or twice; no record at all because an earlier version stored 107.25."""
     special, now = replayed
     match = special[6]
     made = [
         Quote(match.external_id, "Book", "total", 107.5, 1.9, 1.9, match.start - 5 * MINUTE),
         Quote(match.external_id, "Book", "winner", None, 1.5, 2.6, match.start - 5 * MINUTE),
         Quote(match.external_id, "Book", "winner", None, 1.01, 20.0, match.start + 5 * MINUTE),
+        Quote(match.external_id, "Book", "total", 107.25, 1.9, 1.9, match.start - 3 * MINUTE),
+        Quote(match.external_id, "Book", "spread", None, 1.9, 1.9, match.start - 3 * MINUTE),
+        Quote(match.external_id, "Book", "winner", None, 1.9, math.inf, match.start - 3 * MINUTE),
     ]
     with pool.connection() as connection:
-        assert quotes.keep(connection, made) == (3, [])
+        assert quotes.keep(connection, made) == (6, [])
         assert quotes.keep(connection, made) == (0, [])
     found = record(pool, HORIZONS, now)
     assert found is not None

@@ -13,7 +13,7 @@ import random
 import numpy as np
 import pytest
 
-from tests.simulated import simulate
+from tests.simulated import simulate, with_newcomers
 from tipoff.domain.match import Match
 from tipoff.forecast.baselines import ladder
 from tipoff.forecast.forecaster import Forecaster, Forecasts
@@ -55,11 +55,11 @@ def by_id(model: Forecaster, matches: list[Match]) -> dict[str, tuple[float, ...
 
 def test_200_cut_offs_of_the_filter_are_bit_equal() -> None:
     """The leak that makes 54 % look like 70 %."""
-    matches, rng = in_order(simulate(8)[0]), random.Random(11)
+    matches, rng = with_newcomers(in_order(simulate(8)[0])), random.Random(11)
     model = GaussianFilter(BUILT_IN).fit(build_table(matches))
     whole = by_id(model, matches)
     for number in range(200):
-        cut = matches[0].start + dt.timedelta(minutes=rng.randint(60, 8 * 1440))
+        cut = matches[0].start + dt.timedelta(minutes=rng.randint(60, 18 * 1440))
         known = [m for m in matches if m.start < cut]
         later = [m for m in matches if m.start >= cut]
         spoiled = (removed, shuffled, falsified)[number % 3](later, rng)

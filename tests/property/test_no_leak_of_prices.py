@@ -15,7 +15,9 @@ import pytest
 from tests.posted import book
 from tests.simulated import simulate
 from tipoff.backtest.market import _blended, compare_with_market
-from tipoff.backtest.posted import IN_PLAY, Said, at_each_price, before_the_start
+from tipoff.backtest.posted import IN_PLAY, TOO_EARLY, Said, at_each_price, before_the_start
+from tipoff.backtest.report import as_json
+from tipoff.backtest.run import Window
 from tipoff.domain.match import Match
 from tipoff.domain.quote import Quote
 from tipoff.forecast.params import BUILT_IN
@@ -23,6 +25,7 @@ from tipoff.forecast.state import state_after
 from tipoff.forecast.table import in_order
 
 FIRST, LAST = dt.date(2026, 3, 3), dt.date(2026, 3, 6)
+WINDOW = Window(dt.date(2026, 3, 1), FIRST, LAST)
 
 
 @functools.cache
@@ -34,7 +37,7 @@ def league() -> tuple[list[Match], list[Quote]]:
 
 def said(matches: list[Match], quotes: list[Quote]) -> list[Said]:
     """Everything said of the prices before the start."""
-    return at_each_price(BUILT_IN, matches, before_the_start(quotes, matches, FIRST, LAST)[0])[0]
+    return at_each_price(BUILT_IN, matches, before_the_start(quotes, matches, WINDOW)[0])[0]
 
 
 @functools.cache
@@ -88,7 +91,7 @@ def test_it_is_what_live_would_have_said() -> None:
 def test_a_price_in_play_is_never_counted() -> None:
     """A line of the third quarter that beats every forecast."""
     matches, quotes = league()
-    made = compare_with_market(BUILT_IN, matches, quotes, FIRST, LAST)
+    made = compare_with_market(BUILT_IN, matches, quotes, WINDOW)
     n = sum(FIRST <= m.start.date() <= LAST for m in matches[::6])
     assert made.left_out[IN_PLAY] == 3 * n
     assert {(g.market, c.selection): c.prices for g in made.groups for c in g.compared} == {
@@ -97,10 +100,29 @@ def test_a_price_in_play_is_never_counted() -> None:
     }  # fmt: skip
 
 
+def test_no_price_is_older_than_what_was_fitted_on() -> None:
+    """Hyper-parameters that saw the last evening, against a price of that afternoon."""
+    matches, quotes = league()
+    window = dataclasses.replace(WINDOW, fit_until=FIRST - dt.timedelta(days=1))
+    kept, left = before_the_start(quotes, matches, window)
+    fitted = max(m.knowable_at for m in matches if m.start.date() <= window.fit_until)
+    assert min(quote.quoted_at for quote, _ in kept) >= fitted
+    early = [q for q in quotes for m in matches if m.external_id == q.external_id and m.start.date() == FIRST
+             and q.quoted_at < min(fitted, m.start)]  # fmt: skip
+    assert left[TOO_EARLY] == len(early) > 3
+
+
+def test_a_quote_that_comes_twice_counts_once() -> None:
+    """Two files that overlap, and twice the number of prices."""
+    matches, quotes = league()
+    once, twice = (as_json(compare_with_market(BUILT_IN, matches, q, WINDOW)) for q in (quotes, [*quotes, *quotes]))
+    assert once == twice
+
+
 def test_the_blend_is_better_than_a_market_that_knows_half() -> None:
     """A blend that never learns whom to trust."""
     matches, quotes = league()
-    made = compare_with_market(BUILT_IN, matches, quotes, FIRST, LAST)
+    made = compare_with_market(BUILT_IN, matches, quotes, WINDOW)
     found = {g.market: g.compared[0] for g in made.groups}
     total = found["total"]
     assert total.error_difference["model"].high < 0

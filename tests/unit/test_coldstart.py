@@ -10,6 +10,7 @@ import pytest
 from scipy import integrate, stats
 
 from tests.simulated import simulate
+from tipoff.forecast.arrays import POS
 from tipoff.forecast.coldstart import NODES, WEIGHTS, Links, carried, link
 from tipoff.forecast.params import BUILT_IN, Params
 from tipoff.forecast.state import state_after
@@ -69,7 +70,7 @@ def test_a_link_is_read_from_the_filters_own_states() -> None:
     state, mean, variance = found[V]
     s, one = state.arrays, next(state.parts(later[-1:]))
     there = one.where >= 0
-    players = [int(s.pos_player[state.roster.players[name]]) for name in (new, rival)]
+    players = [int(s.players[state.roster.players[name], POS]) for name in (new, rival)]
     at = np.array([*players, *one.where[there]])
     d, u, c = link(s.x[0, at], state.covariances()[0][np.ix_(at, at)], one.weights[0, there])
     a = (1 / 2.5 - 1) / V

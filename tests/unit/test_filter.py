@@ -9,7 +9,7 @@ import random
 import numpy as np
 import pytest
 
-from tests.simulated import simulate
+from tests.simulated import simulate, with_newcomers
 from tipoff.errors import InputError, ModelFileError
 from tipoff.forecast.explain import explain
 from tipoff.forecast.fit import fit_params
@@ -56,7 +56,7 @@ def test_learning_in_pieces_is_learning_at_once() -> None:
 @pytest.mark.parametrize("additions", [BUILT_IN.additions, ()], ids=["all additions", "none"])
 def test_live_is_the_walk(additions: tuple[str, ...]) -> None:
     """Live forecasts, one match at a time in numpy, that are not those of the backtest."""
-    rng, matches = random.Random(5), in_order(simulate(14)[0])[-500:]
+    rng, matches = random.Random(5), with_newcomers(in_order(simulate(14)[0])[-500:])
     for i in rng.sample(range(len(matches)), 120):
         changes: dict[str, str | None] = rng.choice(
             [{"team_a": None}, {"team_b": None, "stream": None}, {"player_a": f"NEW {i}"}, {"team_b": f"New {i}"},

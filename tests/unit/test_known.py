@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from tests.simulated import simulate
+from tests.simulated import simulate, with_newcomers
 from tipoff.domain.match import Fixture
 from tipoff.forecast import arrays
 from tipoff.forecast.gaussian import GaussianFilter
@@ -28,7 +28,7 @@ STREAMED = dataclasses.replace(BUILT_IN, margin=dataclasses.replace(BUILT_IN.mar
 @pytest.mark.parametrize("known", [0, 1, 3, 40, 900])
 def test_reading_says_what_the_compiled_walk_says(known: int) -> None:
     """A page or an answer that differs from what is sealed: newcomers, teams, sessions, pairs and streams too."""
-    matches = in_order(simulate(8)[0])[: known + 60]
+    matches = with_newcomers(in_order(simulate(8)[0])[: known + 60])
     learned, asked = matches[:known], matches[known:]
     state = KnownState.from_bytes(state_after(STREAMED, learned).to_bytes())
     for match in asked:

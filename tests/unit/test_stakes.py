@@ -12,6 +12,7 @@ import pytest
 
 from tipoff.backtest.market import compare_with_market
 from tipoff.backtest.posted import Said
+from tipoff.backtest.run import Window
 from tipoff.backtest.stakes import moved, stakes
 from tipoff.cli.backtest import choose
 from tipoff.domain.match import Match, MatchStatus
@@ -126,5 +127,6 @@ def test_nothing_to_compare_is_said_and_no_error() -> None:
     """A crash on the first day of a file."""
     one = said(0, 120)
     void = dataclasses.replace(one.match, status=MatchStatus.VOID)
-    made = compare_with_market(BUILT_IN, [void], [one.quote], NOON.date(), NOON.date())
+    window = Window(NOON.date() - dt.timedelta(days=1), NOON.date(), NOON.date())
+    made = compare_with_market(BUILT_IN, [void], [one.quote], window)
     assert (made.groups, made.left_out, made.prices) == ([], {"no result": 1}, 1)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from tipoff.backtest.posted import SOMETHING_ELSE, Said, at_each_price, before_the_start
+from tipoff.backtest.run import Window
 from tipoff.backtest.stakes import Moved, Stakes, moved, stakes
 from tipoff.domain.match import Match
 from tipoff.domain.progress import Progress, quiet
@@ -81,14 +81,13 @@ class _Judged:
 
 
 def compare_with_market(
-    params: Params, matches: Sequence[Match], quotes: Iterable[Quote], first: dt.date, last: dt.date,
-    progress: Progress = quiet,
-) -> MarketReport:  # fmt: skip
-    """The filter with `params` against prices of matches from `first` to `last`.
+    params: Params, matches: Sequence[Match], quotes: Iterable[Quote], window: Window, progress: Progress = quiet
+) -> MarketReport:
+    """The filter with `params`, fitted as the window says, against prices of matches of its days.
 
-    Each quote's match is among `matches`.
+    Each quote's match is among `matches`; a quote that comes twice counts once.
     """
-    kept, left = before_the_start(quotes, matches, first, last)
+    kept, left = before_the_start(dict.fromkeys(quotes), matches, window)
     said, others = at_each_price(params, matches, kept, progress)
     left |= {SOMETHING_ELSE: others} if others else {}
     groups: dict[tuple[str, str], list[_Judged]] = {}

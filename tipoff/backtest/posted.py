@@ -7,6 +7,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from tipoff.backtest.run import Window
 from tipoff.domain.match import Match, MatchStatus
 from tipoff.domain.progress import Progress, quiet
 from tipoff.domain.quote import Quote
@@ -19,6 +20,7 @@ from tipoff.forecast.state import FilterState
 from tipoff.forecast.table import in_order
 
 IN_PLAY, NO_RESULT, OTHER_DAY = "in play", "no result", "outside the days that are graded"
+TOO_EARLY = "posted before all that was fitted was known"
 SOMETHING_ELSE = "a line of something else"
 
 
@@ -58,21 +60,26 @@ class Said:
 
 
 def before_the_start(
-    quotes: Iterable[Quote], matches: Iterable[Match], first: dt.date, last: dt.date
+    quotes: Iterable[Quote], matches: Iterable[Match], window: Window
 ) -> tuple[list[tuple[Quote, Match]], dict[str, int]]:
-    """Quotes, in order of time, that can be graded: of final matches from `first` to `last`, before the start.
+    """Quotes, in order of time, that can be graded: of final matches of the window's days, before the start.
 
-    And how many were left out for which reason; in-play quotes know a part of the score.
+    And how many were left out for which reason. In-play quotes know a part of the score; of a price that was posted
+    before the last result that was fitted on was known, the hyper-parameters know more than it could.
     """
     known = {m.external_id: m for m in matches}
+    fitted = [m.knowable_at for m in known.values() if m.start.date() <= window.fit_until]
+    since = max(fitted, default=dt.datetime.min.replace(tzinfo=dt.UTC))
     kept: list[tuple[Quote, Match]] = []
     left: Counter[str] = Counter()
     for quote in quotes:
         match = known[quote.external_id]
-        if not first <= match.start.date() <= last:
+        if not window.first <= match.start.date() <= window.last:
             left[OTHER_DAY] += 1
         elif quote.quoted_at >= match.start:
             left[IN_PLAY] += 1
+        elif quote.quoted_at < since:
+            left[TOO_EARLY] += 1
         elif match.status is not MatchStatus.FINAL:
             left[NO_RESULT] += 1
         else:

@@ -131,9 +131,9 @@ def _posted(path: Path, models: list[str]) -> list[Posted]:
 def _against(posted: list[Posted], matches: list[Match], window: Window, models: list[Forecaster]) -> dict[str, Any]:
     """The filter against posted prices, with what could not be matched; as JSON values."""
     fitted = next(model for model in models if isinstance(model, GaussianFilter))
-    found = match_quotes(posted, matches)
+    found = match_quotes(dict.fromkeys(posted), matches)
     with progress("prices") as say:
-        made = compare_with_market(fitted.params_, matches, found.quotes, window.first, window.last, say)
+        made = compare_with_market(fitted.params_, matches, found.quotes, window, say)
     reasons = Counter(one.reason for one in found.unmatched)
     answer: dict[str, Any] = as_json(made)
     return answer | {

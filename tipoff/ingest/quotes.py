@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,12 @@ MARKETS = {
     "handicap": "spread", "team_total_a": "team_total_a", "team_total_b": "team_total_b",
 }  # fmt: skip
 FURTHEST = 500.0
+WRONG = (
+    ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError, InputError, fields.BadRowError
+)  # fmt: skip
+"""what reading a row that is none may raise: a number too large for a float, lists in lists in lists"""
+SHOWN = 300
+"""characters of a message that quotes the file"""
 
 
 def read_quotes(path: Path) -> Iterator[Posted]:
@@ -31,21 +38,36 @@ def read_quotes(path: Path) -> Iterator[Posted]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path}: {error}") from error
-    rows: Iterator[tuple[int, Any]] = _csv(text) if path.suffix.lower() == ".csv" else _json(text)
+    rows: Iterator[tuple[int, Any]] = _csv(path, text) if path.suffix.lower() == ".csv" else _json(text)
     for number, row in rows:
         try:
             yield from _quotes(json.loads(row) if isinstance(row, str) else row)
-        except (ValueError, KeyError, TypeError, AttributeError, InputError, fields.BadRowError) as error:
-            raise InputError(f"{path}: line {number} is not a market with quotes: {error!r}") from error
+        except WRONG as error:
+            raise _unreadable(path, number, error) from error
+
+
+def _unreadable(path: Path, number: int, error: Exception) -> InputError:
+    said = repr(error)
+    return InputError(f"{path}: line {number} is not a market with quotes: {said[:SHOWN]}")
 
 
 def _json(text: str) -> Iterator[tuple[int, str]]:
-    return ((number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip())
+    return ((number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip())
 
 
-def _csv(text: str) -> Iterator[tuple[int, dict[str, str]]]:
-    for number, row in enumerate(csv.DictReader(text.splitlines()), start=2):
-        yield number, {name: value for name, value in row.items() if value}
+def _csv(path: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows without their empty cells; 107,5 without quotes is two cells, and then the last has no column."""
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        names = rows.fieldnames or ()
+        if len(set(names)) < len(names):
+            raise _unreadable(path, 1, ValueError("two columns have the same name"))
+        for row in rows:
+            if None in row:
+                raise _unreadable(path, rows.line_num, ValueError(f"more cells than the {len(names)} columns"))
+            yield rows.line_num, {name: value for name, value in row.items() if value}
+    except csv.Error as error:
+        raise _unreadable(path, rows.line_num + 1, error) from error
 
 
 def _quotes(row: dict[str, Any]) -> Iterator[Posted]:

@@ -20,6 +20,11 @@ MATCHES = """
      select external_id, start_at, player_a, player_b, team_a, team_b, stream from upcoming_matches u
      where status <> 'played' and not exists (select 1 from matches m where m.external_id = u.external_id))
 """
+PRICEABLE = (
+    "greatest(price_over, price_under) < 'Infinity' and "
+    "(market = 'winner' or (line between -500 and 500 and line * 2 = round(line * 2)))"
+)
+"""finite prices, and lines of whole or half points: versions before this took others too"""
 
 
 def keep(connection: Connection, quotes: Iterable[Quote]) -> tuple[int, list[Quote]]:
@@ -98,10 +103,10 @@ def waiting(connection: Connection) -> list[Unmatched]:
 
 
 def all_quotes(connection: Connection) -> list[Quote]:
-    """Every quote of a match that was sealed."""
+    """Every quote of a match that was sealed, of those that can be priced."""
     rows = connection.execute(
-        f"select {QUOTE} from odds_quotes q "
-        "where exists (select 1 from match_predictions p where p.external_id = q.external_id)"
+        f"select {QUOTE} from odds_quotes q where {PRICEABLE} "
+        "and exists (select 1 from match_predictions p where p.external_id = q.external_id)"
     ).fetchall()
     return [Quote(*row) for row in rows]
 
@@ -152,15 +157,14 @@ def page(
 def newest_of(
     connection: Connection, external_ids: Sequence[str], since: dt.datetime, until: dt.datetime
 ) -> list[Quote]:
-    """The newest quote of each bookmaker's market of these matches, posted from `since` to `until`.
+    """The newest quote of each bookmaker's market of these matches, of those that can be priced, in that time.
 
-    Those alone that can be priced: finite prices, and lines of whole or half points.
+    One whose time was still to come when it was imported has a wrong time: it is left out, then and later.
     """
     rows = connection.execute(
         f"select distinct on (external_id, market, bookmaker) {QUOTE} from odds_quotes "
-        "where external_id = any(%s) and quoted_at between %s and %s "
-        "and greatest(price_over, price_under) < 'Infinity' "
-        "and (line is null or (line between -500 and 500 and line * 2 = round(line * 2))) "
+        f"where external_id = any(%s) and quoted_at between %s and %s and {PRICEABLE} "
+        "and quoted_at <= first_seen_at + interval '1 minute' "
         "order by external_id, market, bookmaker, quoted_at desc, id desc",
         (list(external_ids), since, until),
     ).fetchall()

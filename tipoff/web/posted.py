@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from starlette.requests import Request
+
+from tipoff.api.routing import backend_of
 from tipoff.web.words import signed
 
 TOTALS = {"total": "Total points", "team_total_a": "Points of {a}", "team_total_b": "Points of {b}"}
 
 
-def sided(match: Mapping[str, Any], posted: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The prices of a match with the market's name, each side with what it is a bet on."""
+def oldest(request: Request) -> dt.datetime:
+    """Before this moment a price is no longer fresh."""
+    return dt.datetime.now(dt.UTC) - dt.timedelta(minutes=backend_of(request).settings.fresh_price)
+
+
+def sided(match: Mapping[str, Any], posted: Sequence[Mapping[str, Any]], since: dt.datetime) -> list[dict[str, Any]]:
+    """The prices of a match with the market's name, each side with what it is a bet on.
+
+    Those posted before `since` are left out: while the database is away the answer may be of long ago.
+    """
     a, b = match["player_a"], match["player_b"]
+    posted = [one for one in posted if dt.datetime.fromisoformat(one["quoted_at"]) >= since]
     return [
         {**one, "name": _name(one["market"], one["line"], a, b),
          **{side: {**one[side], "on": _on(one["market"], one["line"], side, a, b)} for side in ("over", "under")}}

@@ -21,7 +21,7 @@ from tipoff.web.charts import bar, distribution, heat
 from tipoff.web.charts.form import Result
 from tipoff.web.charts.form import chart as pills
 from tipoff.web.page import Pages, viewer_of
-from tipoff.web.posted import sided
+from tipoff.web.posted import oldest, sided
 from tipoff.web.routing import Page
 from tipoff.web.words import moment, signed
 
@@ -80,7 +80,7 @@ async def show(request: Request) -> Response:
         "why": _why(forecast, a, b),
         "heat": _heat(said, match), "control": None if said is None else control(
             said, match, query.get("market", "total"), query.get("line", ""), viewer_of(request).chosen.odds),
-        "posted": sided(match, forecast["posted"] if forecast else []), "ladders": _ladders(said),
+        "posted": sided(match, forecast["posted"] if forecast else [], oldest(request)), "ladders": _ladders(said),
         "exact": exact_scores(said.d, EXACT) if said else [],
         "outcome": outcome_words(match),
     }  # fmt: skip

@@ -14,7 +14,7 @@ from tipoff.forecast.interval import wilson
 from tipoff.web import ask, words
 from tipoff.web.charts import calibration, spark
 from tipoff.web.page import Pages, viewer_of
-from tipoff.web.posted import sided
+from tipoff.web.posted import oldest, sided
 from tipoff.web.routing import Page
 
 ROWS = 50
@@ -37,14 +37,14 @@ async def show(request: Request) -> Response:
         ask.get(request, "/api/jobs", status="running", limit=1),
         ask.get(request, "/api/matches", limit=1, status="final"),
     )  # fmt: skip
-    page = upcoming.needed()
+    page, since = upcoming.needed(), oldest(request)
     values = {
         "nav": "upcoming", "rows": page["items"], "as_of": page["as_of"], "model": page["model_version"],
         "total": page["total"], "next": page["next_cursor"], "streams": page["streams"], "wanted": wanted,
         "confidences": CONFIDENCES, "record": record.data if record.ok else None, "newcomer": NEWCOMER,
         "running": running.data["items"] if running.ok else [], "begun": bool(request.query_params.get("cursor")),
         "days": _days(page["items"], viewer_of(request).chosen.tz), "tiles": tiles(record),
-        "posted": {row["external_id"]: sided(row, row["posted"]) for row in page["items"] if row["posted"]},
+        "posted": {row["external_id"]: sided(row, row["posted"], since) for row in page["items"]},
         "calibration": calibrated(record), "behind": behind(page["as_of"], results),
     }  # fmt: skip
     return await pages.page(request, "upcoming.html", values, sources=[upcoming, record])
