@@ -309,9 +309,9 @@ def slow_training(work: Work) -> dict[str, Any]:
 
     plain = fit.learn_table
 
-    def slow(*arguments: Any) -> Any:
+    def slow(*arguments: Any, **named: Any) -> Any:
         time.sleep(0.25)
-        return plain(*arguments)
+        return plain(*arguments, **named)
 
     fit.learn_table = slow
     return model_training(work)

@@ -18,8 +18,6 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tipoff.domain.channel import addresses
-from tipoff.errors import InputError
-from tipoff.forecast.additions import named
 
 H2H_2026 = "https://api-h2h.hudstats.com/v1"
 H2H_2025 = "https://api-sis-stats.hudstats.com/v1"
@@ -257,15 +255,6 @@ class Settings(BaseSettings):
     @classmethod
     def _modules(cls, value: object) -> object:
         return value.replace(",", " ").split() if isinstance(value, str) else value
-
-    @field_validator("additions")
-    @classmethod
-    def _additions(cls, value: str) -> str:
-        try:
-            named(value)
-        except InputError as error:
-            raise ValueError(str(error)) from error
-        return value
 
     @field_validator("horizons", mode="before")
     @classmethod

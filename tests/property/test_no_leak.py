@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.simulated import simulate, with_newcomers
-from tipoff.domain.match import Match
+from tipoff.domain.match import Match, MatchStatus
 from tipoff.forecast.baselines import ladder
 from tipoff.forecast.forecaster import Forecaster, Forecasts
 from tipoff.forecast.gaussian import GaussianFilter
@@ -45,10 +45,10 @@ def falsified(later: list[Match], rng: random.Random) -> list[Match]:
     ]
 
 
-def by_id(model: Forecaster, matches: list[Match]) -> dict[str, tuple[float, ...]]:
+def by_id(model: Forecaster, matches: list[Match], lead: int = LEAD) -> dict[str, tuple[float, ...]]:
     """Every forecast of a walk, exactly."""
     table = build_table(matches)
-    made = model.walk(table, LEAD)
+    made = model.walk(table, lead)
     columns = [getattr(made, name) for name in FIELDS]
     return {match_id: tuple(float(c[i]) for c in columns) for i, match_id in enumerate(table.ids)}
 
@@ -66,6 +66,44 @@ def test_200_cut_offs_of_the_filter_are_bit_equal() -> None:
         made = by_id(model, [*known, *spoiled])
         wrong = [m.external_id for m in known if made[m.external_id] != whole[m.external_id]]
         assert not wrong, f"cut-off {cut}: {wrong[:3]}"
+
+
+@pytest.fixture(scope="module")
+def long_league() -> list[Match]:
+    """Days enough that there are players who are first seen after the first ten."""
+    matches = in_order(simulate(13)[0])
+    late = matches[0].start + dt.timedelta(days=10)
+    return [
+        dataclasses.replace(m, player_a=f"LATE {i % 7}") if m.start > late and i % 9 == 0 else m
+        for i, m in enumerate(matches)
+    ]
+
+
+@pytest.mark.parametrize("lead", [0, 60, 300, 1440])
+def test_leads_of_hours_do_not_leak_either(long_league: list[Match], lead: int) -> None:
+    """A session's count, a rest or a newcomer's link from results not knowable so long before the start."""
+    rng, model = random.Random(lead), GaussianFilter(BUILT_IN).fit(build_table(long_league))
+    whole = by_id(model, long_league, lead)
+    for number in range(12):
+        cut = long_league[0].start + dt.timedelta(minutes=rng.randint(10 * 1440, 13 * 1440))
+        knowable = cut - dt.timedelta(minutes=30 + lead)
+        known = [m for m in long_league if m.start <= knowable]
+        between = [m for m in long_league if knowable < m.start < cut]
+        later = [m for m in long_league if m.start >= cut]
+        spoiled = shuffled(between, rng) + (removed, shuffled, falsified)[number % 3](later, rng)
+        made = by_id(model, [*known, *spoiled], lead)
+        assert not [m.external_id for m in [*known, *between] if made[m.external_id] != whole[m.external_id]], cut
+
+
+def test_void_rows_are_as_if_they_were_not(long_league: list[Match]) -> None:
+    """A match that was abandoned counted into its players' sessions."""
+    model = GaussianFilter(BUILT_IN).fit(build_table(long_league))
+    kept = [m for i, m in enumerate(long_league) if i % 7]
+    void = [
+        m if i % 7 else dataclasses.replace(m, status=MatchStatus.VOID, score_a=0, score_b=0)
+        for i, m in enumerate(long_league)
+    ]
+    assert by_id(model, void) == by_id(model, kept)
 
 
 @pytest.mark.parametrize("model", ladder(), ids=lambda model: model.name)

@@ -91,6 +91,9 @@ REFUSED: list[tuple[Role, dict[str, str], str, str]] = [
     (WORKER, {"TIPOFF_LEAGUE_URL": "mirror.example.org"}, "TIPOFF_LEAGUE_URL", "https://"),
     (WORKER, {"TIPOFF_HISTORY_URL": "mirror.example.org"}, "TIPOFF_HISTORY_URL", "https://"),
     (WEB, {"TIPOFF_BUCKET": "a/b"}, "TIPOFF_BUCKET", "letters, digits"),
+    (WORKER, {"TIPOFF_ADDITIONS": "noise,magic"}, "TIPOFF_ADDITIONS", "no addition is called 'magic'; there are new"),
+    (COMMAND, {"TIPOFF_ADDITIONS": "all,noise"}, "TIPOFF_ADDITIONS", "no addition is called 'all'"),
+    (WORKER, {"TIPOFF_ADDITIONS": ","}, "TIPOFF_ADDITIONS", "no addition is named"),
     (WORKER, {"TIPOFF_HORIZONS": "0"}, "TIPOFF_HORIZONS", "minutes before the start"),
     (WEB, {"TIPOFF_HEALTH_EVERY": "often"}, "TIPOFF_HEALTH_EVERY", "number"),
     (WEB, {"TIPOFF_HEALTH_DISK_PERCENT_WARNING": "99"}, "TIPOFF_HEALTH_DISK_PERCENT_WARNING", "above"),
@@ -116,6 +119,7 @@ STARTS: list[tuple[Role, dict[str, str]]] = [
     (WEB, {"FORWARDED_ALLOW_IPS": "*"}),  # on Render CF-Connecting-IP decides
     (WEB, {"FORWARDED_ALLOW_IPS": "*", "RENDER": "", "TIPOFF_CLIENT_HEADER": "X-Real-IP"}),
     (WEB, {"CORS_ORIGINS": "https://a.example, capacitor://localhost http://localhost:3000"}),
+    (WORKER, {"TIPOFF_ADDITIONS": "none"}), (WORKER, {"TIPOFF_ADDITIONS": "newcomers, noise"}),
     (WEB, {"TIPOFF_ONE_SERVICE": "true"}), (WEB, {"WEB_CONCURRENCY": "3"}),
     (WORKER, {"SUPABASE_URL": "", "SUPABASE_SERVICE_ROLE_KEY": "", "TIPOFF_HOME": "/var/data"}),
     (WORKER, {**NEAR, "TIPOFF_WEBHOOKS_PRIVATE": "true", "TIPOFF_SOURCE": "recorded:days"}),

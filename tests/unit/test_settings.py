@@ -38,14 +38,6 @@ def test_impossible_horizons_are_refused(monkeypatch: pytest.MonkeyPatch, text: 
         Settings()
 
 
-@pytest.mark.parametrize("text", ["magic", "noise,magic", ",", "all,noise", "none noise"])
-def test_unknown_additions_are_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """A misspelt addition that every training leaves out."""
-    monkeypatch.setenv("TIPOFF_ADDITIONS", text)
-    with pytest.raises(ValidationError, match="newcomers, first-meeting"):
-        Settings()
-
-
 @pytest.mark.parametrize("name", ["SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_SECRET_KEY", "SUPABASE_KEY"])
 def test_each_name_of_the_secret_key_are_read_and_kept_secret(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A key in a log line."""

@@ -36,7 +36,7 @@ STEP = 1e-3
 MIN_MATCHES = 200
 
 
-def never() -> bool:
+def never(_share: float = 1.0) -> bool:
     """Not to be ended early."""
     return False
 
@@ -150,11 +150,12 @@ def forecast_totals(table: MatchTable, params: Params) -> NDArray[np.float64]:
 
 
 def fit_params(
-    table: MatchTable, start: Params | None = None, progress: Progress = quiet, enough: Callable[[], bool] = never,
-    base: Params = BUILT_IN,
+    table: MatchTable, start: Params | None = None, progress: Progress = quiet,
+    enough: Callable[[float], bool] = never, base: Params = BUILT_IN,
 ) -> tuple[Params, list[FitResult]]:  # fmt: skip
-    """Fit both filters to `table`; `start` warm-starts from an earlier fit, `enough` ends the searches early.
+    """Fit both filters to `table`; `start` warm-starts from an earlier fit, `base` is as for `fit_filter`.
 
+    `enough` says whether that share of the time is used up: the first search ends at half of it, the other at all.
     The total's filter comes first: the margin's noise follows the total that it forecasts. Results are in the order
     margin, total. Raises InputError when there are too few matches to learn from.
     """
@@ -166,7 +167,7 @@ def fit_params(
     mean = float(np.mean(table.observed[1]))
     base = dataclasses.replace(base, total=dataclasses.replace(base.total, m_base=mean))
     first, then = (start.total, start.margin) if start else (None, None)
-    total = fit_filter(table, 1, base, first, lambda s, m: progress(s / 2, m), enough)
+    total = fit_filter(table, 1, base, first, lambda s, m: progress(s / 2, m), lambda: enough(0.5))
     base = dataclasses.replace(base, total=total.params)
-    margin = fit_filter(table, 0, base, then, lambda s, m: progress(0.5 + s / 2, m), enough)
+    margin = fit_filter(table, 0, base, then, lambda s, m: progress(0.5 + s / 2, m), lambda: enough(1.0))
     return dataclasses.replace(base, margin=margin.params), [margin, total]

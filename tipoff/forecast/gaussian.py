@@ -21,14 +21,14 @@ class GaussianFilter:
     """Margin and total by two full-covariance filters; `params` fixes hyper-parameters instead of fitting.
 
     `base` is where a fit begins from and names the additions. Matches of players with fewer than `min_matches` of
-    them are left out of the fit; `enough` ends it early, with the best found so far.
+    them are left out of the fit; `enough` ends it early (as in `fit_params`), with the best found so far.
     """
 
     name = "filter"
 
     def __init__(
         self, params: Params | None = None, start: Params | None = None, min_matches: int = 1,
-        enough: Callable[[], bool] = never, base: Params = BUILT_IN,
+        enough: Callable[[float], bool] = never, base: Params = BUILT_IN,
     ) -> None:  # fmt: skip
         self.params = params
         self.base = base

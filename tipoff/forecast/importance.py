@@ -19,9 +19,9 @@ from tipoff.forecast.table import MatchTable
 
 NOTHING = 1e-9
 GROUPS: dict[str, tuple[str, ...]] = {
-    "player strength": ("v0", "q", "v_link"),
+    "player strength": ("v0", "q", "v_link", "v_late"),
     "drift of players": ("q",),
-    "session form": ("v_session",),
+    "session form": ("v_session", "q_session"),
     "team strength": ("v_team", "q_team"),
     "player with team": ("v_player_team",),
     "player with team today": ("v_player_team_session",),

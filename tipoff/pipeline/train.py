@@ -42,14 +42,14 @@ class Trained:
 class Recipe:
     """How to train: days to fit on, the least matches of a player in them, and the least accuracy to be activated.
 
-    `enough` ends the fit early, with the best hyper-parameters found so far. `older`: learn from older results too.
-    `additions` of the model, by name.
+    `enough`, whether that share of the time is used up, ends the fit early with the best found so far. `older`: learn
+    from older results too. `additions` of the model, by name.
     """
 
     days_back: int = FIT_DAYS
     min_matches_per_player: int = 1
     performance_threshold: float = 0.0
-    enough: Callable[[], bool] = never
+    enough: Callable[[float], bool] = never
     older: bool = False
     additions: tuple[str, ...] = BUILT_IN.additions
 

@@ -11,7 +11,7 @@ from tipoff.settings import Settings
 REFUSED: tuple[Callable[[Given], Iterator[Fault]], ...] = (
     running.quoted, running.missing, project.project, project.service_key, project.anon_key, project.databases,
     exposure.secrets, exposure.twice, exposure.origins, exposure.proxies, exposure.webhooks, running.ports,
-    running.models, running.source, running.one_service,
+    running.models, running.source, running.additions, running.one_service,
 )  # fmt: skip
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tipoff.errors import InputError
+from tipoff.forecast.additions import named
 from tipoff.refusals.given import Fault, Given, Role, placeholders, split
 from tipoff.settings import Settings, names_of
 
@@ -77,6 +79,14 @@ def source(given: Given) -> Iterator[Fault]:
     for name, url in (("TIPOFF_LEAGUE_URL", settings.league_url), ("TIPOFF_HISTORY_URL", settings.history_url)):
         if url and _scheme(url) not in ("http", "https"):
             yield Fault(name, "is no http(s) address", "give one, like https://mirror.example.org/v1")
+
+
+def additions(given: Given) -> Iterator[Fault]:
+    """What models are made of."""
+    try:
+        named(given.settings.additions)
+    except InputError as error:
+        yield Fault("TIPOFF_ADDITIONS", "cannot be read", str(error))
 
 
 def one_service(given: Given) -> Iterator[Fault]:

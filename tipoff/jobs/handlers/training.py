@@ -29,9 +29,11 @@ def train_model(work: Work, params: ModelTrainingParams, step: StepRun) -> dict[
     if "model" in step.detail:
         return step.detail
     reserve = min(AFTER_FIT, work.seconds_left / 2)
+    allowed = work.seconds_left - reserve
     recipe = Recipe(
         params.days_back, params.min_matches_per_player, params.performance_threshold,
-        lambda: work.seconds_left < reserve, work.settings.learn_older, named(work.settings.additions),
+        lambda share: work.seconds_left < reserve + (1 - share) * allowed, work.settings.learn_older,
+        named(work.settings.additions),
     )  # fmt: skip
     train(
         work.pool, work.store, work.now, code_version(), step.progress, recipe,
