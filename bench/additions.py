@@ -77,9 +77,21 @@ def additions(folder: Path = RECORDED) -> dict[str, Any] | None:
         "matches": len(grades.days), "later": int(np.sum(grades.days > grades.middle)),
         "cumulative": [_cumulative(grades, count) for count in range(len(NAMES) + 1)],
         "left_out": {name: grades.difference(NAMES, _without(name)) for name in NAMES},
-        "cold_start": cold_start(grades.table),
+        "without_hindsight": without_hindsight(grades), "cold_start": cold_start(grades.table),
         "costs": costs(folder),
     }  # fmt: skip
+
+
+def without_hindsight(grades: Grades) -> dict[str, float]:
+    """Means where the built-in `v_late`, which later matches shaped, is that of everybody else."""
+    same = {
+        side: dataclasses.replace(values, v_late=values.v_link)
+        for side, values in (("margin", BUILT_IN.margin), ("total", BUILT_IN.total))
+    }
+    print("fitting without hindsight", file=sys.stderr)
+    fitted = GaussianFilter(base=dataclasses.replace(BUILT_IN, **same)).fit(grades.earlier)
+    scores = _scores(fitted, grades.table, grades.begin)
+    return {measure: float(getattr(scores, measure).mean()) for measure in MEASURES}
 
 
 def _without(name: str) -> tuple[str, ...]:

@@ -29,6 +29,9 @@ def _one_by_one(found: dict[str, Any]) -> list[str]:
         f"80 % intervals cover {whole['margin']:.1%} of margins and {whole['total']:.1%} of totals with all of them "
         f"({plain['margin']:.1%} and {plain['total']:.1%} without).",
         "",
+        "How far late newcomers are from others is built in as later matches showed it. With the built-in value of "
+        "everybody else, so that the fit knows nothing from after its day, all of them score:",
+        *_table("", [("without hindsight", _means(found["without_hindsight"]))]),
         "What each changes against the row above it, with the 95 % interval (bold: zero lies outside; -: nothing "
         "to speak of):",
         *_table("addition", [

@@ -187,21 +187,23 @@ def _signal(
     where, own, h = np.empty(LOCAL, np.int64), np.empty(LOCAL), np.empty(LOCAL)
     _local(s, P, f, row, now, gap, about, where, own, h)
     x, C = s.x[f], s.C[f]
+    at, weight, count = np.empty(LOCAL, np.int64), np.empty(LOCAL), 0
     mean, var = 0.0, 0.0
     for i in range(LOCAL):
         var += h[i] * h[i] * own[i]
-        if where[i] == NEVER or h[i] == 0.0:
-            continue
-        mean += h[i] * x[where[i]]
-        var += h[i] * h[i] * C[where[i], where[i]]
+        if where[i] != NEVER and h[i] != 0.0:
+            at[count], weight[count] = where[i], h[i]
+            count += 1
+    for i in range(count):
+        mean += weight[i] * x[at[i]]
+        var += weight[i] * weight[i] * C[at[i], at[i]]
         for j in range(i):
-            if where[j] != NEVER and h[j] != 0.0:
-                var += 2.0 * h[i] * h[j] * C[min(where[i], where[j]), max(where[i], where[j])]
+            var += 2.0 * weight[i] * weight[j] * C[min(at[i], at[j]), max(at[i], at[j])]
     for w in range(s.counters[WAITS + f]):
+        u = s.waiting_u[f, w]
         dot = 0.0
-        for i in range(LOCAL):
-            if where[i] != NEVER:
-                dot += h[i] * s.waiting_u[f, w, where[i]]
+        for i in range(count):
+            dot += weight[i] * u[at[i]]
         var -= dot * dot / s.waiting_var[f, w]
     shift, more = _corrected(s, P, f, row, now, where, own, h)
     terms = np.empty((EFFECTS, 2))
