@@ -45,7 +45,7 @@ def backtest(matches: list[Match] | None) -> dict[str, Any] | None:
         return None
     made = report(run_backtest(matches, WINDOW, [GaussianFilter(), *ladder()]))
     for model in made["models"]:
-        del model["bins"]
+        del model["bins"], model["groups"]
     return made
 
 
