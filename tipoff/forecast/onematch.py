@@ -103,6 +103,8 @@ class OneMatch:
     prior: F64
     first: NDArray[np.int64]
     tau: float
+    total: tuple[float, float] | None = None
+    """the total's `signal`, which the width of both needs, once it is worked out"""
 
     def forecast(self, s: Arrays, f: int) -> tuple[float, float]:
         """Mean and variance of filter `f`'s observation, in points and points squared."""
@@ -111,6 +113,8 @@ class OneMatch:
 
     def signal(self, s: Arrays, f: int) -> tuple[float, float]:
         """The same without the noise of a match: what is known of strengths and form, and how surely."""
+        if f == 1 and self.total is not None:
+            return self.total
         h, new = self.weights[f], self.where == NEVER
         x, block = self._believed(s, f, [])
         mean, var = h[~new] @ x, h[~new] @ block @ h[~new] + (h[new] ** 2 * self.own[f, new]).sum()
@@ -184,8 +188,10 @@ def take_apart(s: Arrays, P: F64, row: LookedUp, now: int, gap: int) -> OneMatch
         where, own, h, _small(s, P, row, now, going_on), meeting, np.ones(2), np.zeros(2), (counts[0], counts[1]),
         *_doubts(s, P, row, now, new, counts), float(P[0, T_LATE]),
     )  # fmt: skip
-    wide = np.exp([_log_scale(s, P, f, row, one.signal(s, 1)[0], position) for f in range(2)])
-    return dataclasses.replace(one, scale=np.array([math.sqrt(wide[0]), 1.0]), noise=P[:, NOISE] * wide)
+    total = one.signal(s, 1)
+    wide = np.exp([_log_scale(s, P, f, row, total[0], position) for f in range(2)])
+    scale = np.array([math.sqrt(wide[0]), 1.0])
+    return dataclasses.replace(one, scale=scale, noise=P[:, NOISE] * wide, total=total)
 
 
 def _states(
