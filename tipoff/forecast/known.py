@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from tipoff.domain.match import Fixture
 from tipoff.forecast import arrays
 from tipoff.forecast.distribution import ScoreDistribution
-from tipoff.forecast.onematch import OneMatch, take_apart
+from tipoff.forecast.onematch import OneMatch
 from tipoff.forecast.params import Params
 from tipoff.forecast.statefile import read_state, write_state
 from tipoff.forecast.table import Roster, minutes
+from tipoff.forecast.takingapart import take_apart
 
 
 @dataclasses.dataclass(slots=True)
