@@ -123,11 +123,13 @@ def test_a_damaged_challenger_is_refused(known: list[Match], kind: str) -> None:
     assert said in verdict.reason, verdict.reason
 
 
-@pytest.mark.parametrize(
-    "kind", ["fitted on shuffled labels", "another sport", "ten times the noise", "clipped to nothing"]
-)
+@pytest.mark.parametrize("kind", ["another sport", "ten times the noise", "clipped to nothing"])
 def test_the_first_model_is_judged_too(known: list[Match], kind: str) -> None:
-    """A first champion that is worse than saying nothing."""
+    """A first champion that is worse than saying nothing.
+
+    One fitted on shuffled labels is not: the priors hold its values, and it has learned from true ones. It loses to
+    a champion.
+    """
     assert not judge(DAMAGED[kind][0](known), None, known).passed
     assert judge(made(known), None, known).passed
 

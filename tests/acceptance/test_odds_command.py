@@ -93,5 +93,5 @@ def test_prices_are_compared_with_the_filter_alone(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--odds compares the filter"):
         backtest(
             [tmp_path], fit_until=None, first=None, last=None, lead=2, model=["constant"], odds=tmp_path / "x.csv",
-            forecasts=None, json=False,
+            forecasts=None, json=False, additions="all", groups=False,
         )  # fmt: skip
