@@ -5,13 +5,18 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+from collections.abc import Iterator
 
+import pytest
 from pydantic import SecretStr
 
 from tests.wire import row
 from tipoff.clock import FixedClock
 from tipoff.domain.match import Match
 from tipoff.domain.payload import HISTORY, RawPayload
+from tipoff.league.runner import league_server
+from tipoff.league.server import LeagueApp
+from tipoff.league.simulator import League
 from tipoff.upstream.h2h2025 import H2H2025Source
 from tipoff.upstream.h2h2026 import H2H2026Source
 from tipoff.upstream.http import Manners
@@ -22,6 +27,19 @@ TODAY = NOW.date()
 DAY = dt.timedelta(days=1)
 HASTY = Manners(spacing=0, sleep=lambda _: None, read_timeout=0.5, attempts=2)
 """a client that neither waits nor has patience"""
+
+
+@pytest.fixture
+def app() -> LeagueApp:
+    """A league whose clock stands still."""
+    return LeagueApp(League(), FixedClock(NOW))
+
+
+@pytest.fixture
+def url(app: LeagueApp) -> Iterator[str]:
+    """Where it is served."""
+    with league_server(app) as base_url:
+        yield base_url
 
 
 def source_2026(url: str, at: dt.datetime = NOW) -> H2H2026Source:

@@ -15,16 +15,13 @@ from tests.conftest import RECORDED
 from tests.integration.test_ingest import all_of
 from tests.integration.test_live import activate
 from tests.jobs import ended, enqueue, workers
-from tests.older import DAY, NOW, TODAY, source_2025, source_2026
-from tipoff.clock import FixedClock
+from tests.older import DAY, NOW, TODAY, app, source_2025, source_2026, url
 from tipoff.domain.match import KNOWABLE_AFTER
 from tipoff.domain.payload import DETAIL
 from tipoff.errors import TransientUpstreamError
 from tipoff.ingest.ingest import ingest_pending
 from tipoff.league import details as wire
-from tipoff.league.runner import league_server
 from tipoff.league.server import LeagueApp
-from tipoff.league.simulator import League
 from tipoff.pipeline import details as pipeline
 from tipoff.pipeline.details import fetch_details
 from tipoff.pipeline.fetch import fetch
@@ -33,21 +30,10 @@ from tipoff.storage import details, health, payloads
 from tipoff.storage.pool import Pool
 from tipoff.upstream.h2h2026 import H2H2026Source
 
+__all__ = ["app", "url"]
+
 HOURS = dt.timedelta(hours=1)
 MINUTE = dt.timedelta(minutes=1)
-
-
-@pytest.fixture
-def app() -> LeagueApp:
-    """A league whose clock stands still."""
-    return LeagueApp(League(), FixedClock(NOW))
-
-
-@pytest.fixture
-def url(app: LeagueApp) -> Iterator[str]:
-    """Where it is served."""
-    with league_server(app) as base_url:
-        yield base_url
 
 
 @pytest.fixture

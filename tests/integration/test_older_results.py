@@ -18,7 +18,19 @@ from tests.conftest import RECORDED
 from tests.integration.test_ingest import all_of, bring
 from tests.integration.test_live import activate
 from tests.jobs import ROOT, eventually
-from tests.older import DAY, NOW, TODAY, source_2025, source_2026, told_2025, told_2026, wire_2025, wire_2026
+from tests.older import (
+    DAY,
+    NOW,
+    TODAY,
+    app,
+    source_2025,
+    source_2026,
+    told_2025,
+    told_2026,
+    url,
+    wire_2025,
+    wire_2026,
+)
 from tests.simulated import simulate
 from tipoff.clock import FixedClock
 from tipoff.domain.match import Match
@@ -43,21 +55,10 @@ from tipoff.storage import health, ledger, matches, overview
 from tipoff.storage.pool import Pool
 from tipoff.upstream.older import OlderResults
 
+__all__ = ["app", "url"]
+
 MINUTE = dt.timedelta(minutes=1)
 LONG_AGO = dt.date(2026, 2, 20)
-
-
-@pytest.fixture
-def app() -> LeagueApp:
-    """A league whose clock stands still."""
-    return LeagueApp(League(), FixedClock(NOW))
-
-
-@pytest.fixture
-def url(app: LeagueApp) -> Iterator[str]:
-    """Where it is served."""
-    with league_server(app) as base_url:
-        yield base_url
 
 
 @pytest.fixture

@@ -38,8 +38,8 @@ def files(folder: Path = FOLDER) -> list[tuple[str, str, str]]:
 def migrate(pool: Pool, folder: Path = FOLDER) -> list[str]:
     """Apply what is missing, one transaction a file, under an advisory lock; returns the versions applied.
 
-    Any number of processes may begin at once: one applies, the others wait for it and find it done. A database that
-    is as new as this code, or newer, is only looked at, so that a role that may not change it can begin too.
+    Any number of processes may begin at once: each file is applied by one, and the others wait and find it done. A
+    database as new as this code, or newer, is only looked at, so that a role that may not change it can begin too.
     Raises StorageError where the role may not change it.
     The Supabase CLI takes no lock. Where it applied a file while this one waited, its row in the history counts.
     """
