@@ -13,12 +13,12 @@ import httpx
 import pytest
 
 from tests.conftest import RECORDED
+from tests.older import NOW, app, url
 from tipoff.clock import FixedClock
 from tipoff.errors import InputError, TransientUpstreamError
 from tipoff.ingest.ingest import ingest_pending
 from tipoff.ingest.parse import parse
 from tipoff.league import schedule
-from tipoff.league.runner import league_server
 from tipoff.league.server import LeagueApp
 from tipoff.league.simulator import League
 from tipoff.pipeline.fetch import fetch
@@ -27,7 +27,8 @@ from tipoff.upstream.h2h2026 import H2H2026Source
 from tipoff.upstream.http import Manners, PoliteClient
 from tipoff.upstream.recorded import RecordedSource
 
-NOW = dt.datetime(2026, 7, 10, 14, 1, tzinfo=dt.UTC)
+__all__ = ["app", "url"]
+
 TODAY = NOW.date()
 DAY = dt.timedelta(days=1)
 
@@ -40,19 +41,6 @@ class Waits:
 
     def __call__(self, seconds: float) -> None:
         self.waited.append(seconds)
-
-
-@pytest.fixture
-def app() -> LeagueApp:
-    """A league whose clock stands still."""
-    return LeagueApp(League(), FixedClock(NOW))
-
-
-@pytest.fixture
-def url(app: LeagueApp) -> Iterator[str]:
-    """Where it is served."""
-    with league_server(app) as base_url:
-        yield base_url
 
 
 @pytest.fixture
