@@ -36,6 +36,12 @@ SHIFTS = """() => new Promise((resolve) => {
   setTimeout(() => resolve(sum), 1500);
 })"""
 DAYS = "[...document.querySelectorAll('#rows > [data-day]')].map((row) => [row.id, row.dataset.day])"
+LAID_OUT = """() => {
+  const rule = new CSSStyleSheet();
+  rule.replaceSync('#rows > * { content-visibility: visible !important }');
+  document.adoptedStyleSheets.push(rule);
+}"""
+"""all rows, also those far below; a rule, not the rows' own style: rows that come live have it too"""
 TOPS = "[...document.querySelectorAll('#rows > *')].map((row) => row.getBoundingClientRect().top + scrollY)"
 
 
@@ -109,6 +115,17 @@ def test_rows_are_seen_soon_and_stay_where_they_are(visit: Visit, many: str) -> 
     assert max(shifts) < SHIFT, shifts
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+def test_rows_far_below_are_as_high_as_they_will_be(visit: Visit, many: str, width: int) -> None:
+    """A page that grows or shrinks while it is scrolled: unless names take more lines, rows have the height told."""
+    page = visit(many, elsewhere=many, width=width)
+    far = "document.querySelector('#rows > :last-child').getBoundingClientRect().height"
+    waiting = page.evaluate(far)
+    page.evaluate(LAID_OUT)
+    heights = page.evaluate("[...document.querySelectorAll('#rows > *')].map((row) => row.offsetHeight)")
+    assert abs(min(heights) - waiting) <= 5, (waiting, heights)
+
+
 def before_midnight(now: dt.datetime) -> str:
     """A time zone, other than UTC, in which the next matches go over midnight."""
     ahead = (22 - now.hour + 11) % 24 - 11 or -1
@@ -123,9 +140,7 @@ def test_days_stand_over_the_viewers_rows_at_once(visit: Visit, many: str) -> No
     assert page.evaluate("document.body.dataset.zone") == "UTC"
     first = page.evaluate(DAYS)
     assert len(first) == 2, first
-    page.evaluate(
-        "document.querySelectorAll('#rows > *').forEach((row) => { row.style.contentVisibility = 'visible'; })"
-    )
+    page.evaluate(LAID_OUT)
     tops = page.evaluate(TOPS)
     page.evaluate("document.querySelectorAll('#rows > [data-day]').forEach((row) => { delete row.dataset.day; })")
     assert page.evaluate(TOPS) == tops
