@@ -118,10 +118,10 @@ def make_key(pool: Pool, scope: Scope, days: float | None = None) -> tuple[str, 
     return key, str(stored.id)
 
 
-def rows(pool: Pool, query: str) -> list[tuple[Any, ...]]:
+def rows(pool: Pool, query: str, *values: Any) -> list[tuple[Any, ...]]:
     """What a query finds."""
     with pool.connection() as connection:
-        return connection.execute(query.encode()).fetchall()
+        return connection.execute(query.encode(), values).fetchall()
 
 
 __all__ = ["MASTER", "WebProcess", "free_port", "make_key", "rows"]

@@ -31,7 +31,7 @@ def rewritten(page: Page, change: Callable[[str], str]) -> None:
         kept = {k: v for k, v in found.headers.items() if k not in ("content-encoding", "content-length", "etag")}
         route.fulfill(status=found.status, headers=kept, body=change(found.text()))
 
-    page.unroute_all()
+    page.unroute_all(behavior="wait")  # what is being answered now is answered
     page.route(page.url, answer)
 
 
@@ -84,10 +84,20 @@ def test_a_list_that_was_empty_shows_what_came(upcoming: Page) -> None:
     refreshed(upcoming)
     expect(upcoming.locator("#rows")).to_be_hidden()
     expect(upcoming.get_by_text("No coming match is known")).to_be_visible()
-    upcoming.unroute_all()
+    upcoming.unroute_all(behavior="wait")
     refreshed(upcoming)
     expect(upcoming.locator("#rows li").first).to_be_visible()
     expect(upcoming.get_by_text("No coming match is known")).to_be_hidden()
+
+
+def test_an_answer_that_never_comes_is_not_waited_for(upcoming: Page) -> None:
+    """One request that hangs, and a page that says nothing and stays as it is for good."""
+    upcoming.route(upcoming.url, lambda _: None)
+    upcoming.evaluate(REFRESH)
+    expect(upcoming.locator("body.unreachable")).to_have_count(1, timeout=25_000)
+    upcoming.unroute_all()
+    upcoming.evaluate(REFRESH)
+    expect(upcoming.locator("body.unreachable")).to_have_count(0)
 
 
 def test_a_part_that_is_replaced_keeps_focus_and_scroll(visit: Visit, system: System) -> None:

@@ -1,7 +1,7 @@
 // The page, kept as the server would write it now: when something changed it is asked again, and what differs replaced.
 import { follow } from "./stream.js";
 
-const SOONEST = 900, AT_LEAST_EVERY = 15000;
+const SOONEST = 900, AT_LEAST_EVERY = 15000, PATIENCE = 15000;
 const served = new Map();
 let asked = 0, timer = 0, busy = false, missed = false;
 
@@ -83,7 +83,8 @@ async function refresh() {
   missed = false;
   asked = Date.now();
   try {
-    const answer = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-cache" });
+    const signal = AbortSignal.timeout(PATIENCE); // a server that is frozen takes the request, and is silent
+    const answer = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-cache", signal });
     if (answer.ok) patch(new DOMParser().parseFromString(await answer.text(), "text/html"));
     document.body.classList.toggle("unreachable", answer.status >= 500);
   } catch {
