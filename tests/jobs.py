@@ -139,8 +139,13 @@ def alive(pid: int) -> bool:
 
 
 def guards(worker: WorkerProcess) -> list[int]:
-    """Its guards' processes."""
-    return [child.pid for child in psutil.Process(worker.pid).children()]
+    """Its guards' processes; one that is just being started is none: frozen then, it holds whoever starts it."""
+    found = []
+    for child in psutil.Process(worker.pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "tipoff.jobs.guard" in child.cmdline():
+                found.append(child.pid)
+    return found
 
 
 def order(pool: Pool) -> list[int]:

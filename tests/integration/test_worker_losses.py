@@ -64,7 +64,7 @@ def test_a_guard_that_hangs_is_ended(pool: Pool, worker: WorkerProcess) -> None:
     assert ended(pool, job_id, 10).status == "cancelled"
     slow = enqueue(pool, "timeout")
     eventually(lambda: job(pool, slow).status == "running", "it to run")
-    for pid in guards(worker):
+    for pid in eventually(lambda: guards(worker), "a guard"):
         os.kill(pid, signal.SIGSTOP)
     done = ended(pool, slow, 15)
     assert done.error is not None
