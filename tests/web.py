@@ -121,7 +121,7 @@ def make_key(pool: Pool, scope: Scope, days: float | None = None) -> tuple[str, 
 def rows(pool: Pool, query: str, *values: Any) -> list[tuple[Any, ...]]:
     """What a query finds."""
     with pool.connection() as connection:
-        return connection.execute(query.encode(), values).fetchall()
+        return connection.execute(query.encode(), values or None).fetchall()
 
 
 __all__ = ["MASTER", "WebProcess", "free_port", "make_key", "rows"]

@@ -63,10 +63,15 @@ class System:
         }
 
     @property
+    def folder(self) -> Path:
+        """Where it keeps its database and its models."""
+        [folder] = self.home.glob("demo-*")
+        return folder
+
+    @property
     def dsn(self) -> str:
         """The address of its database."""
-        [folder] = self.home.glob("demo-*")
-        return PrivatePostgres(folder).application_dsn
+        return PrivatePostgres(self.folder).application_dsn
 
     def alert(self) -> int:
         """The number of an alert that is open; one is made where all is well."""

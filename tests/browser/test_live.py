@@ -130,7 +130,7 @@ def test_a_jobs_progress_reaches_open_pages(visit: Visit, system: System, databa
 
 def test_a_stream_that_was_cut_heals(visit: Visit, system: System, database: Pool, tmp_path: Path) -> None:
     """A page that stays blind after the server was away for a moment."""
-    first = WebProcess(system.dsn, tmp_path)
+    first = WebProcess(system.dsn, tmp_path, TIPOFF_HOME=str(system.folder))
     try:
         fixture = system.api("/api/upcoming-matches?limit=6")["items"][5]
         page = visit(f"{first.url}/matches/{fixture['external_id']}", elsewhere=first.url)
@@ -141,7 +141,7 @@ def test_a_stream_that_was_cut_heals(visit: Visit, system: System, database: Poo
         expect(page.locator("body.unreachable")).to_have_count(1, timeout=10_000)
         expect(page.locator("body[data-stream]")).to_have_count(0)
         finish(database, fixture, 66, 62)
-        second = WebProcess(system.dsn, tmp_path, port=first.port)
+        second = WebProcess(system.dsn, tmp_path, port=first.port, TIPOFF_HOME=str(system.folder))
         try:
             expect(page.locator("#versus .final").first).to_have_text("66", timeout=30_000)
             expect(page.locator("body.unreachable")).to_have_count(0)
@@ -158,7 +158,7 @@ def test_a_frozen_source_turns_the_badge_stale(visit: Visit, system: System, dat
     """Figures that look fresh though the league has not answered for long; a machine that slept and stays behind."""
     web = WebProcess(
         system.dsn, tmp_path, TIPOFF_HEALTH_EVERY="1", TIPOFF_HEALTH_FETCH_MINUTES_WARNING=str(LIMIT),
-        TIPOFF_SOURCE="league",
+        TIPOFF_SOURCE="league", TIPOFF_HOME=str(system.folder),
     )  # fmt: skip
     try:
         page = visit(web.url, elsewhere=web.url)
