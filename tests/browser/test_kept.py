@@ -36,9 +36,12 @@ def rewritten(page: Page, change: Callable[[str], str]) -> None:
 
 
 def refreshed(page: Page) -> None:
-    """Ask the page anew and wait until that is done."""
-    with page.expect_response(page.url):
+    """Ask the page anew and wait until that is done; what was asked for before does not count."""
+    with page.expect_request(page.url) as asked:
         page.evaluate(REFRESH)
+    response = asked.value.response()
+    assert response is not None
+    response.finished()
     page.wait_for_timeout(200)
 
 
